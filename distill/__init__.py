@@ -1,0 +1,1 @@
+"""What is learnt: messages become a released model."""

@@ -1,0 +1,1 @@
+"""The gate: separate numbers about one GGUF file, and one verdict."""

@@ -1,0 +1,1 @@
+"""What was said: one SQLite file that holds every message."""

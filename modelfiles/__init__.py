@@ -1,0 +1,1 @@
+"""Go templates and the Modelfile, one per model family."""

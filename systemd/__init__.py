@@ -1,0 +1,1 @@
+"""systemd units, kept as files that can be read and installed."""
