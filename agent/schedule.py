@@ -1,0 +1,110 @@
+"""Which night is due: period keys, window and attempts; the clock is an argument."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+FINISHED = ("released", "rejected", "unchanged")
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """`[schedule]`: when the night starts by itself, and what it needs first."""
+
+    at: str = field(default="03:30", metadata={"doc": "Local time the night starts, HH:MM."})
+    window_minutes: int = field(
+        default=240, metadata={"doc": "How long after `at` a night may start; training's limit."}
+    )
+    catch_up: bool = field(
+        default=True, metadata={"doc": "Run later when the machine was off during the window."}
+    )
+    timezone: str = field(default="", metadata={"doc": 'Such as "Europe/Berlin"; "" = machine\'s.'})
+    min_free_gb: float = field(
+        default=5.0, metadata={"doc": "Free disk a night needs before it starts, in 1e9 bytes."}
+    )
+    scan_seconds: int = field(
+        default=300, metadata={"doc": "How often every source is scanned, events or not."}
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the key that cannot be."""
+        parse_at(self.at)
+        if not 1 <= self.window_minutes <= 1440:
+            raise ValueError(f"window_minutes must be 1 to 1440, found {self.window_minutes}")
+        if self.scan_seconds < 1:
+            raise ValueError(f"scan_seconds must be at least 1, found {self.scan_seconds}")
+        zone(self)
+
+
+def parse_at(text: str) -> time:
+    """ "03:30" as a time of day; ValueError in plain words otherwise."""
+    try:
+        hour, minute = text.split(":")
+        return time(int(hour), int(minute))
+    except ValueError:
+        raise ValueError(f'at must be "HH:MM", found {text!r}') from None
+
+
+def zone(config: ScheduleConfig):
+    """The zone `at` is meant in; None is the machine's own."""
+    if not config.timezone:
+        return None
+    try:
+        return ZoneInfo(config.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"timezone {config.timezone!r} is not known") from None
+
+
+def start_of(day: date, config: ScheduleConfig) -> datetime:
+    """When the period `day` begins, as aware UTC. A time DST skips is the moment after the gap."""
+    naive = datetime.combine(day, parse_at(config.at))
+    local = naive.replace(tzinfo=zone(config)) if config.timezone else naive.astimezone()
+    return local.astimezone(UTC)
+
+
+def period_of(now: datetime, config: ScheduleConfig) -> date:
+    """The latest period that has begun: the local date of the last `at` that has passed."""
+    today = now.astimezone(zone(config)).date()
+    return today if start_of(today, config) <= now else today - timedelta(days=1)
+
+
+def next_start(now: datetime, config: ScheduleConfig) -> datetime:
+    """The next `at` after now, as aware UTC."""
+    day = period_of(now, config) + timedelta(days=1)
+    return start_of(day, config)
+
+
+@dataclass(frozen=True)
+class History:
+    """What the table knows of a period: how its scheduled attempts ended, in order."""
+
+    verdicts: tuple[str, ...] = ()
+    first_seen_at: datetime | None = None
+    last_tick_at: datetime | None = None
+    paused_until: datetime | None = None
+
+
+def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, str]:
+    """Whether the current period's night should start now, and why or why not, in plain words.
+
+    `now` is aware. A period has at most one finished attempt, and failed ones are tried again
+    up to three times in all; a night by hand does not count.
+    """
+    begin = start_of(period_of(now, config), config)
+    end = begin + timedelta(minutes=config.window_minutes)
+    if history.paused_until and now < history.paused_until:
+        return False, "paused"
+    if any(verdict in FINISHED for verdict in history.verdicts):
+        return False, "tonight's night is done"
+    if len(history.verdicts) >= MAX_ATTEMPTS:
+        return False, f"tonight's night failed {MAX_ATTEMPTS} times"
+    if history.first_seen_at and begin < history.first_seen_at:
+        return False, "the first night is still to come"
+    if now < end:
+        return True, "inside the window"
+    if not config.catch_up:
+        return False, "the window has passed"
+    if history.last_tick_at and begin <= history.last_tick_at < end:
+        return False, "the window has passed, and the machine was up in it"
+    return True, "catching up: the machine was off in the window"
