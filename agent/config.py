@@ -1,6 +1,7 @@
 """The configuration in force: config.toml read, checked and explained."""
 
 import dataclasses
+import json
 import os
 import types
 import typing
@@ -66,15 +67,20 @@ SECTIONS: dict[str, type] = {
 }
 
 
-def load_config(home: Path | None = None, flags: dict[str, object] | None = None) -> Config:
+def load_config(
+    home: Path | None = None,
+    flags: dict[str, object] | None = None,
+    frozen: Path | None = None,
+) -> Config:
     """The configuration of `home`: flags beat environment, environment beats file, file default.
 
-    `flags` and the environment name a value as `section.key` and `JUNIOR_SECTION_KEY`.
+    `flags` and the environment name a value as `section.key` and `JUNIOR_SECTION_KEY`; with
+    `frozen`, a night's config.json is read instead and nothing else counts.
     Raises ConfigError with every problem found, an unknown key included.
     """
     home = Path(home) if home else home_path()
-    path = home / "config.toml"
-    table = _read_toml(path)
+    path = frozen or home / "config.toml"
+    table = _read_json(path) if frozen else _read_toml(path)
     problems: list[str] = []
     origins: dict[str, str] = {}
     sources = _sources(table.pop("sources", []), problems)
@@ -86,7 +92,8 @@ def load_config(home: Path | None = None, flags: dict[str, object] | None = None
             values = {}
         origins |= {f"{name}.{key}": "file" for key in values}
         values = dict(values)
-        _overlay(name, cls, values, flags or {}, origins, problems)
+        if not frozen:
+            _overlay(name, cls, values, flags or {}, origins, problems)
         sections[name] = read_section(cls, values, f"[{name}]", problems)
     problems += [f"unknown section [{name}]" for name in table]
     problems += [
@@ -106,6 +113,20 @@ def _read_toml(path: Path) -> dict:
         raise ConfigError(path, [f"not readable as TOML: {error}"]) from error
     except OSError as error:
         raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+
+
+def freeze(config: Config) -> dict:
+    """The configuration as a night keeps it: every value, as load_config(frozen=) reads it."""
+    sections = {name: dataclasses.asdict(getattr(config, name)) for name in SECTIONS}
+    sources = [dataclasses.asdict(source) for source in config.sources]
+    return json.loads(json.dumps(sections | {"sources": sources}, default=str))
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(path, [f"not a night's configuration: {error}"]) from error
 
 
 def _overlay(name, cls, values, flags, origins, problems) -> None:

@@ -1,0 +1,398 @@
+"""One night from top to bottom: its stages, their children, limits, lock and record."""
+
+import ctypes
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import stages
+from agent.config import Config, freeze, load_config
+from agent.lock import Lock
+from agent.schedule import period_of
+from distill.base import resolve_base
+from memory.db import open_database
+from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
+from memory.files import free_bytes, make_private_dir, write_atomic
+
+STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
+LIMIT_MINUTES = {"base": 60, "ingest": 120, "curate": 60, "export": 60, "evaluate": 120}
+VERDICTS = ("released", "rejected", "unchanged", "failed", "interrupted")
+EXIT_CODES = {"released": 0, "unchanged": 0, "rejected": 3, "failed": 1, "interrupted": 1}
+
+Progress = Callable[[dict], None]
+
+
+@dataclass
+class Night:
+    """One attempt: its id, its folder, and the configuration frozen for it."""
+
+    id: str
+    config: Config
+    progress: Progress
+    lock: Lock
+    stop: threading.Event
+
+    @property
+    def folder(self) -> Path:
+        return self.config.nights_path / self.id
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """How it ended: the verdict, a sentence why, what each stage took, the report if one is."""
+
+    night: str
+    verdict: str
+    reason: str
+    stages: tuple[dict, ...]
+    report: str | None
+
+    def as_json(self) -> dict:
+        return dataclasses.asdict(self) | {"stages": list(self.stages)}
+
+
+def run_night(
+    config: Config,
+    *,
+    trigger: str = "hand",
+    now: datetime | None = None,
+    resume: bool = False,
+    only: str = "",
+    progress: Progress = lambda event: None,
+) -> NightResult:
+    """Runs one night to its verdict and records it.
+
+    `trigger` is hand, clock or timer; `resume` goes on with the newest unfinished night, and
+    `only` names the single stage to run again in it. Raises BusyError while another runs.
+    """
+    now = now or datetime.now(UTC)
+    make_private_dir(config.home)
+    with Lock(config.home / "night.lock", "a night is running") as lock:
+        stop = threading.Event()
+        previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        try:
+            night = _resumed(config, only, progress, lock, stop) if resume or only else None
+            if night is None:
+                night = _begin(config, trigger, now, progress, lock, stop)
+            return _run_stages(night, (only,) if only else STAGES)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) -> Night:
+    """A new row and folder, with configuration and identity as they are at this moment."""
+    _check_before(config)
+    db = open_database(config.database_path)
+    period = str(period_of(now, config.schedule) if trigger != "hand" else now.astimezone().date())
+    taken = {row["id"] for row in db["nights"].rows_where(select="id")}
+    n, night_id = 1, period
+    while night_id in taken:
+        n += 1
+        night_id = f"{period}.{n}"
+    night = Night(night_id, config, progress, lock, stop)
+    make_private_dir(night.folder)
+    write_atomic(night.folder / "identity.toml", config.identity_path.read_bytes())
+    frozen = json.dumps(freeze(config), indent=1, ensure_ascii=False)
+    write_atomic(night.folder / "config.json", frozen)
+    db["nights"].insert(
+        {
+            "id": night_id,
+            "period_key": period,
+            "trigger": trigger,
+            "started_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "verdict": "running",
+            "base": config.base.name,
+            "pid": os.getpid(),
+        }
+    )
+    db.close()
+    return night
+
+
+def _check_before(config: Config) -> None:
+    """What would fail for certain later is said now: identity, base, disk."""
+    if not config.identity_path.exists():
+        raise UserError(f"{config.identity_path} is missing: run `junior init` first")
+    free, needed = free_bytes(config.home), config.schedule.min_free_gb * 1e9
+    if free < needed:
+        raise UserError(
+            f"{config.home}: {free / 1e9:.1f} GB free, a night needs {needed / 1e9:.1f} GB "
+            "(schedule.min_free_gb): free some space"
+        )
+    if config.base.name != "tiny":
+        resolve_base(config.base.name, config.base.revision)
+
+
+def _resumed(config: Config, only: str, progress, lock, stop) -> Night | None:
+    """The newest night without an end; with `only`, simply the newest."""
+    db = open_database(config.database_path)
+    open_ones = "" if only else "verdict in ('running', 'interrupted', 'failed')"
+    rows = list(db["nights"].rows_where(open_ones or None, order_by="started_at desc", limit=1))
+    if not rows:
+        if only:
+            raise UserError(f"no night to run {only} in: run `junior night` first")
+        db.close()
+        return None
+    night_id = rows[0]["id"]
+    frozen = load_config(config.home, frozen=config.nights_path / night_id / "config.json")
+    db["nights"].update(night_id, {"verdict": "running", "pid": os.getpid()})
+    db.close()
+    return Night(night_id, frozen, progress, lock, stop)
+
+
+def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:
+    """Every stage in order; the one broad catch of the program is here and records what it saw."""
+    verdict, reason = "failed", ""
+    try:
+        verdict, reason = _stages_to_verdict(night, names)
+    except Interrupted as error:
+        verdict, reason = "interrupted", str(error)
+    except (StageError, UserError) as error:
+        reason = str(error)
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        result = _finish(night, verdict, reason)
+    return result
+
+
+def _stages_to_verdict(night: Night, names: tuple[str, ...]) -> tuple[str, str]:
+    if night.config.base.name == "tiny":
+        _make_tiny_base(night)
+    verdict, reason = "released", ""
+    for name in names:
+        if _is_done(night, name) and len(names) > 1:
+            continue
+        summary = _run_stage(night, name)
+        if name == "ingest" and stages.is_unchanged(night.config):
+            return "unchanged", "nothing new and nothing changed since the last night"
+        night.progress({"stage": name, "summary": summary, "done": True})
+        if name == "evaluate":
+            verdict, reason = stages.read_verdict(night.folder)
+            if verdict != "released":
+                break
+    if len(names) == 1 and (night.folder / "report.json").exists():
+        verdict, reason = stages.read_verdict(night.folder)
+    return verdict, reason
+
+
+def _make_tiny_base(night: Night) -> None:
+    """The tiny base is made on this machine when the cache has none; a few minutes, once."""
+    try:
+        resolve_base("tiny")
+    except BaseMissingError:
+        _run_stage(night, "base")
+
+
+def _is_done(night: Night, name: str) -> bool:
+    with open_database(night.config.database_path) as db:
+        return bool(
+            db.execute(
+                "select 1 from stages where night = ? and name = ? and status = 'done'",
+                [night.id, name],
+            ).fetchone()
+        )
+
+
+def _run_stage(night: Night, name: str) -> str:
+    """One stage, recorded: its seconds and its greppable line. Raises StageError."""
+    started, begin = datetime.now(UTC), time.monotonic()
+    with open_database(night.config.database_path) as db:
+        attempt = (
+            1
+            + db.execute(
+                "select coalesce(max(attempt), 0) from stages where night = ? and name = ?",
+                [night.id, name],
+            ).fetchone()[0]
+        )
+        row = {"night": night.id, "name": name, "attempt": attempt}
+        db["stages"].insert(row | {"started_at": started.isoformat(), "status": "running"})
+        db["nights"].update(night.id, {"stage": name})
+    status, summary = "failed", ""
+    try:
+        if name == "train":
+            stages.free_the_gpu(night.config)
+        if name == "release":
+            summary = stages.release(night.config, night.id, night.folder)
+        else:
+            summary = _run_child(night, name)
+        status = "done"
+        return summary
+    except (JuniorError, OSError) as error:
+        summary = str(error)
+        raise
+    finally:
+        with open_database(night.config.database_path) as db:
+            seconds = round(time.monotonic() - begin, 3)
+            db["stages"].update(
+                (night.id, name, attempt),
+                {"status": status, "summary": summary[:2000], "seconds": seconds},
+            )
+
+
+class Interrupted(JuniorError):
+    """SIGTERM, `night --stop` or Ctrl-C ended the night; it can be resumed."""
+
+
+def _run_child(night: Night, name: str) -> str:
+    """The stage in a process of its own, which also holds the lock; its last line is the summary.
+
+    Progress comes as JSON lines on its standard output, everything else goes into its log.
+    """
+    command = [sys.executable, "-m", "agent.night", name, str(night.config.home), night.id]
+    limit = 60 * LIMIT_MINUTES.get(name, night.config.schedule.window_minutes)
+    with (night.folder / f"{name}.log").open("ab") as log:
+        os.chmod(log.name, 0o600)
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_child_environment(),
+            start_new_session=True,
+            pass_fds=(night.lock.fileno(),),
+            cwd=night.folder,
+        )
+        summary: list[str] = []
+        reader = threading.Thread(target=_read_lines, args=(child, night, name, summary))
+        reader.start()
+        _wait(child, night, name, limit)
+        reader.join(10)
+    if child.returncode == 0 and summary:
+        return summary[-1]
+    raise StageError(_why(night, name, child.returncode))
+
+
+def _child_environment() -> dict[str, str]:
+    """No network libraries at night, and threads that do not spin against each other."""
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
+    return os.environ | {
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+def _read_lines(child: subprocess.Popen, night: Night, name: str, summary: list[str]) -> None:
+    for line in child.stdout:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "summary" in event:
+            summary.append(event["summary"])
+        elif isinstance(event, dict):
+            night.progress({"stage": name} | event)
+
+
+def _wait(child: subprocess.Popen, night: Night, name: str, limit: float) -> None:
+    """Waits for the end; ends the child's whole group at the limit, on SIGTERM and on Ctrl-C."""
+    deadline = time.monotonic() + limit
+    try:
+        while child.poll() is None:
+            if night.stop.wait(0.1):
+                raise Interrupted(f"stopped in {name}; `junior night --resume` goes on")
+            if time.monotonic() > deadline:
+                raise StageError(f"{name}: ran past its limit of {limit / 60:.0f} minutes")
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped in {name}; `junior night --resume` goes on") from None
+    finally:
+        _end_group(child)
+
+
+def _end_group(child: subprocess.Popen) -> None:
+    if child.poll() is not None:
+        return
+    os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(6)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _why(night: Night, name: str, code: int) -> str:
+    """The child's own last word, or what its exit code means."""
+    log = night.folder / f"{name}.log"
+    last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
+    if code == -signal.SIGKILL:
+        return f"{name}: killed by the system (out of memory?); see {log}"
+    if code < 0:
+        return f"{name}: ended by signal {-code}; see {log}"
+    return f"{name}: {last[0] if last else f'ended with exit code {code}'}"
+
+
+def _finish(night: Night, verdict: str, reason: str) -> NightResult:
+    with open_database(night.config.database_path) as db:
+        ended = {} if verdict == "interrupted" else {"stage": None}
+        fingerprint = stages.fingerprint(night.config) if verdict in VERDICTS[:3] else None
+        db["nights"].update(
+            night.id,
+            {
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "verdict": verdict,
+                "reason": reason[:2000],
+                "dataset_hash": fingerprint,
+                "pid": None,
+            }
+            | ended,
+        )
+        rows = db.query(
+            "select name, seconds, status, summary from stages where night = ? order by rowid",
+            [night.id],
+        )
+        done = tuple(row for row in rows)
+    if verdict == "unchanged":
+        stages.remove_folder(night.folder)
+    report = night.folder / "report.html"
+    return NightResult(night.id, verdict, reason, done, str(report) if report.exists() else None)
+
+
+def stop_night(config: Config) -> bool:
+    """Asks the running night to end; False when none runs."""
+    with open_database(config.database_path) as db:
+        row = db.execute("select pid from nights where verdict = 'running' and pid").fetchone()
+    try:
+        with Lock(config.home / "night.lock", "a night is running"):
+            return False
+    except BusyError:
+        if row:
+            os.kill(row[0], signal.SIGTERM)
+        return bool(row)
+
+
+def main(argv: list[str]) -> int:
+    """A stage as a child process: `python -m agent.night STAGE HOME NIGHT`."""
+    name, home, night_id = argv
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphan holds the GPU
+    folder = Path(home) / "nights" / night_id
+    config = load_config(Path(home), frozen=folder / "config.json")
+
+    def tell(event: dict) -> None:
+        print(json.dumps(event), flush=True)
+
+    try:
+        tell({"summary": stages.RUN[name](config, folder, tell)})
+        return 0
+    except JuniorError as error:
+        print(str(error).replace("\n", " "), file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

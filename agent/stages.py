@@ -1,0 +1,183 @@
+"""What each stage of a night calls, with the one greppable line it ends in."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.config import Config
+from distill.base import resolve_base
+from distill.identity import load_identity
+from memory.db import open_database
+from memory.errors import ModelFileError
+
+Tell = Callable[[dict], None]
+
+
+def ingest(config: Config, folder: Path, tell: Tell) -> str:
+    """Every configured source into memory; only files that changed since they were last read."""
+    from memory.ingest import ingest_source
+
+    total = {"messages": 0, "updated": 0, "rejects": 0}
+    with open_database(config.database_path) as db:
+        for number, source in enumerate(config.sources, 1):
+            counts = ingest_source(db, source, only_changed=True).as_json()
+            total = {key: total[key] + counts[key] for key in total}
+            tell({"step": number, "steps": len(config.sources)})
+        known = db["messages"].count
+    return (
+        f"ingest: {total['messages']} new, {total['updated']} updated, "
+        f"{total['rejects']} rejects, {known} messages in memory"
+    )
+
+
+def curate(config: Config, folder: Path, tell: Tell) -> str:
+    """Messages -> train.jsonl, held_out.jsonl, manifest.json."""
+    from distill.curate import curate as build
+    from distill.curate import for_tiny
+
+    base = resolve_base(config.base.name, config.base.revision)
+    settings = for_tiny(config.curate) if base.tiny else config.curate
+    replay = base.path / "skills.jsonl" if base.tiny else None
+    with open_database(config.database_path) as db:
+        summary = build(
+            db,
+            load_identity(folder / "identity.toml"),
+            settings,
+            folder,
+            sources=config.sources,
+            seed=config.train.seed,
+            now=datetime.now(UTC),
+            replay=replay,
+        )
+    return str(summary)
+
+
+def train(config: Config, folder: Path, tell: Tell) -> str:
+    """Rows -> adapter/; resumes from the newest whole checkpoint."""
+    from distill.train import train as fit
+
+    base = resolve_base(config.base.name, config.base.revision)
+    return str(fit(folder, base, config.train, seed=config.train.seed, progress=tell))
+
+
+def export(config: Config, folder: Path, tell: Tell) -> str:
+    """Base + adapter -> one quantised GGUF in the night's folder."""
+    from distill.gguf import export as write
+
+    base = resolve_base(config.base.name, config.base.revision)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = write(
+        base,
+        folder / "adapter",
+        folder,
+        name=f"{config.publish.name}-{folder.name}",
+        config=config.export,
+        provenance={"night": folder.name, "dataset": manifest["dataset_hash"]},
+        progress=tell,
+    )
+    return f"export: {files[0].name}, {sum(f.bytes for f in files) / 1e6:.1f} MB"
+
+
+def evaluate(config: Config, folder: Path, tell: Tell) -> str:
+    """The very file that ships, against its base and the current junior -> report.json, .html."""
+    from distill.evaluate import evaluate as judge
+    from distill.gguf import base_gguf
+    from distill.release import current_generation, generation_files
+
+    base = resolve_base(config.base.name, config.base.revision)
+    exported = json.loads((folder / "export.json").read_text())
+    with open_database(config.database_path) as db:
+        current = current_generation(db)
+        same_line = current is not None and current.lineage == base.lineage
+        now_served = generation_files(config.home, current)[0] if same_line else None
+    report = judge(
+        folder,
+        base=base,
+        base_gguf=base_gguf(base, config.export),
+        candidate=[folder / file["name"] for file in exported["files"]],
+        current=now_served,
+        identity=load_identity(folder / "identity.toml"),
+        config=config.gate,
+        seed=config.train.seed,
+        progress=tell,
+    )
+    return f"evaluate: {report.verdict}, {report.sentence}"
+
+
+def make_tiny_base(config: Config, folder: Path, tell: Tell) -> str:
+    """The built-in base, made on this machine."""
+    from distill.tiny_base import make_tiny_base as make
+
+    return f"base: tiny, made at {make(progress=tell).path}"
+
+
+RUN: dict[str, Callable[[Config, Path, Tell], str]] = {
+    "base": make_tiny_base,
+    "ingest": ingest,
+    "curate": curate,
+    "train": train,
+    "export": export,
+    "evaluate": evaluate,
+}
+
+
+def release(config: Config, night_id: str, folder: Path) -> str:
+    """In the parent, since only it speaks to Ollama: publish, switch, verify, prune."""
+    from distill.release import connect, publish
+
+    base = resolve_base(config.base.name, config.base.revision)
+    server = connect(config.publish)
+    identity = load_identity(folder / "identity.toml")
+    with open_database(config.database_path) as db:
+        generation = publish(
+            db, config.home, night_id, base=base, identity=identity, config=config.publish,
+            server=server,
+        )  # fmt: skip
+    where = f"Ollama as {generation.tag}" if generation.tag else "the embedded runner"
+    return f"release: {generation.id} is current, served by {where}"
+
+
+def free_the_gpu(config: Config) -> None:
+    """Has Ollama unload its models before training, where both share this machine."""
+    from distill.release import connect
+
+    server = connect(config.publish)
+    if server is not None:
+        server.unload_all()
+
+
+def fingerprint(config: Config) -> str:
+    """What tonight's dataset and recipe would be made of, cheap enough for every tick."""
+    from distill.curate import dataset_fingerprint
+
+    with open_database(config.database_path) as db:
+        recipe = (config.base, config.train, config.export)
+        return dataset_fingerprint(
+            db, load_identity(config.identity_path), config.curate, extra=repr(recipe)
+        )
+
+
+def is_unchanged(config: Config) -> bool:
+    """Whether the last finished night was made of exactly what there is now."""
+    with open_database(config.database_path) as db:
+        row = db.execute(
+            "select dataset_hash from nights where verdict in ('released', 'rejected', 'unchanged')"
+            " and dataset_hash is not null order by started_at desc, id desc limit 1"
+        ).fetchone()
+    return bool(row) and row[0] == fingerprint(config)
+
+
+def read_verdict(folder: Path) -> tuple[str, str]:
+    """The gate's verdict and the plain sentence of its report."""
+    try:
+        report = json.loads((folder / "report.json").read_text())
+        return report["verdict"], report["sentence"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{folder / 'report.json'}: not a whole report ({error})") from error
+
+
+def remove_folder(folder: Path) -> None:
+    """A night with nothing new leaves no folder."""
+    shutil.rmtree(folder, ignore_errors=True)
