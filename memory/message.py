@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that could not be read: `path` (relative), `where` in it, `reason` in plain words."""
+    """A record that could not be read: `path` (relative), `where` in it, plain `reason`."""
 
     path: str
     where: str
@@ -51,7 +51,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record left out on purpose, for a `reason` that is counted ("empty file", "system notice")."""
+    """A record left out on purpose; `reason` is counted ("empty file", "system notice")."""
 
     path: str
     where: str

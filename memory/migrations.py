@@ -1,0 +1,130 @@
+"""The numbered, append-only changes that make memory.db what it is."""
+
+from typing import Any
+
+TABLES = """
+create table messages (
+  id integer primary key,
+  source text not null,
+  kind text not null,
+  external_id text not null,
+  conversation text not null default '',
+  author text not null,
+  recipients text not null default '[]',
+  sent_at text,
+  subject text not null default '',
+  text text not null,
+  reply_to text not null default '',
+  origin text not null default 'spoken',
+  path text not null default '',
+  ingested_at text not null,
+  unique (source, external_id)
+);
+create index messages_sent_at on messages (sent_at);
+create table versions (
+  id integer primary key,
+  message_id integer not null references messages (id) on delete cascade,
+  subject text not null,
+  text text not null,
+  replaced_at text not null
+);
+create index versions_message_id on versions (message_id);
+create table rejects (
+  id integer primary key,
+  source text not null,
+  path text not null,
+  place text not null,
+  reason text not null,
+  seen_at text not null,
+  unique (source, path, place)
+);
+create table cursors (
+  source text not null,
+  path text not null,
+  device integer not null,
+  inode integer not null,
+  size integer not null,
+  mtime_ns integer not null,
+  seen_at text not null,
+  primary key (source, path)
+);
+create table periods (
+  period_key text primary key,
+  attempts integer not null default 0,
+  last_attempt_at text
+);
+create table nights (
+  id text primary key,
+  period_key text,
+  "trigger" text,
+  started_at text,
+  finished_at text,
+  verdict text,
+  stage text,
+  reason text,
+  base text,
+  dataset_hash text,
+  config_hash text,
+  pid integer,
+  summary text
+);
+create table stages (
+  night text not null,
+  name text not null,
+  attempt integer not null,
+  started_at text,
+  seconds real,
+  status text,
+  summary text,
+  primary key (night, name, attempt)
+);
+create table generations (
+  id text primary key,
+  created_at text,
+  base text,
+  lineage text,
+  files text,
+  scores text,
+  tag text,
+  digest text,
+  pinned integer not null default 0,
+  retired_at text
+);
+create table state (
+  key text primary key,
+  value text
+);
+create virtual table messages_fts using fts5(
+  subject, text, content='messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
+);
+"""
+
+# FTS5 external content: the old text must be told to the index, so triggers and no REPLACE
+# (sqlite.org/fts5.html, 4.4.3).
+TRIGGERS = """
+create trigger messages_fts_insert after insert on messages begin
+  insert into messages_fts (rowid, subject, text) values (new.id, new.subject, new.text);
+end;
+create trigger messages_fts_delete after delete on messages begin
+  insert into messages_fts (messages_fts, rowid, subject, text)
+    values ('delete', old.id, old.subject, old.text);
+end;
+create trigger messages_fts_update after update of subject, text on messages begin
+  insert into messages_fts (messages_fts, rowid, subject, text)
+    values ('delete', old.id, old.subject, old.text);
+  insert into messages_fts (rowid, subject, text) values (new.id, new.subject, new.text);
+end;
+"""
+
+
+def m001_tables(db: Any) -> None:
+    """Messages with their full text, what was rejected, nights, generations."""
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    for trigger in TRIGGERS.split("end;\n"):
+        if trigger.strip():
+            db.execute(trigger + "end")
+
+
+MIGRATIONS = (m001_tables,)
