@@ -18,6 +18,7 @@ from agent import stages
 from agent.config import Config, freeze, load_config
 from agent.lock import Lock
 from agent.schedule import period_of
+from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
 from memory.db import open_database
 from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
@@ -156,6 +157,8 @@ def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:
         verdict, reason = _stages_to_verdict(night, names)
     except Interrupted as error:
         verdict, reason = "interrupted", str(error)
+    except KeyboardInterrupt:
+        verdict, reason = "interrupted", f"{STOPPED_BY_HAND}; `junior night --resume` goes on"
     except (StageError, UserError) as error:
         reason = str(error)
     except BaseException as error:
@@ -241,7 +244,7 @@ def _run_stage(night: Night, name: str) -> str:
 
 
 class Interrupted(JuniorError):
-    """SIGTERM, `night --stop` or Ctrl-C ended the night; it can be resumed."""
+    """SIGTERM (a shutdown), Ctrl-C or `night --stop` (by hand) ended it; it can be resumed."""
 
 
 def _run_child(night: Night, name: str) -> str:
@@ -306,11 +309,12 @@ def _wait(child: subprocess.Popen, night: Night, name: str, limit: float) -> Non
     try:
         while child.poll() is None:
             if night.stop.wait(0.1):
-                raise Interrupted(f"stopped in {name}; `junior night --resume` goes on")
+                raise Interrupted(f"shut down in {name}; `junior night --resume` goes on")
             if time.monotonic() > deadline:
                 raise StageError(f"{name}: ran past its limit of {limit / 60:.0f} minutes")
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped in {name}; `junior night --resume` goes on") from None
+        words = f"{STOPPED_BY_HAND} in {name}; `junior night --resume` goes on"
+        raise Interrupted(words) from None
     finally:
         _end_group(child)
 
@@ -372,7 +376,7 @@ def stop_night(config: Config) -> bool:
             return False
     except BusyError:
         if row:
-            os.kill(row[0], signal.SIGTERM)
+            os.kill(row[0], signal.SIGINT)
         return bool(row)
 
 

@@ -77,9 +77,14 @@ def next_start(now: datetime, config: ScheduleConfig) -> datetime:
 
 @dataclass(frozen=True)
 class History:
-    """What the table knows of a period: how its scheduled attempts ended, in order."""
+    """What the table knows of a period: its scheduled nights' verdicts, and starts so far.
+
+    A night the operator stopped counts as "stopped"; one a crash or a shutdown cut off as
+    "running" or "interrupted", and is gone on with.
+    """
 
     verdicts: tuple[str, ...] = ()
+    attempts: int = 0
     first_seen_at: datetime | None = None
     last_tick_at: datetime | None = None
     paused_until: datetime | None = None
@@ -89,7 +94,8 @@ def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, 
     """Whether the current period's night should start now, and why or why not, in plain words.
 
     `now` is aware. A period has at most one finished attempt, and failed ones are tried again
-    up to three times in all; a night by hand does not count.
+    up to three times in all; a night by hand does not count. A night that was cut off is gone
+    on with at once, window or not.
     """
     begin = start_of(period_of(now, config), config)
     end = begin + timedelta(minutes=config.window_minutes)
@@ -97,8 +103,12 @@ def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, 
         return False, "paused"
     if any(verdict in FINISHED for verdict in history.verdicts):
         return False, "tonight's night is done"
-    if len(history.verdicts) >= MAX_ATTEMPTS:
-        return False, f"tonight's night failed {MAX_ATTEMPTS} times"
+    if "stopped" in history.verdicts:
+        return False, "tonight's night was stopped by hand"
+    if history.attempts >= MAX_ATTEMPTS:
+        return False, f"tonight's night was tried {MAX_ATTEMPTS} times"
+    if {"running", "interrupted"} & set(history.verdicts):
+        return True, "tonight's night was cut off: going on with it"
     if history.first_seen_at and begin < history.first_seen_at:
         return False, "the first night is still to come"
     if now < end:

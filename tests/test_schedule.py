@@ -34,8 +34,15 @@ def test_one_finished_attempt_a_period(verdict):
 
 def test_failed_attempts_are_tried_three_times():
     now = berlin(2026, 11, 20, 4, 0)
-    assert due(now, CONFIG, History(verdicts=("failed", "interrupted")))[0]
-    assert not due(now, CONFIG, History(verdicts=("failed",) * 3))[0]
+    assert due(now, CONFIG, History(verdicts=("failed",), attempts=2))[0]
+    assert not due(now, CONFIG, History(verdicts=("failed",), attempts=3))[0]
+
+
+def test_a_night_cut_off_is_gone_on_with_after_the_window_too():
+    now, up = berlin(2026, 11, 20, 9, 0), berlin(2026, 11, 20, 5, 0)
+    cut = History(verdicts=("interrupted",), attempts=1, last_tick_at=up)
+    assert due(now, CONFIG, cut)[0]
+    assert not due(now, CONFIG, History(verdicts=("stopped",), attempts=1, last_tick_at=up))[0]
 
 
 def test_a_machine_that_was_off_catches_up():

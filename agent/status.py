@@ -1,0 +1,119 @@
+"""Where things stand: the current junior, the last and the next night, in data and in words."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.config import Config
+from agent.schedule import FINISHED, History, due, next_start, period_of
+from memory.db import Database, open_database
+
+STOPPED_BY_HAND = "stopped by hand"
+
+
+def read_history(db: Database, config: Config, now: datetime) -> History:
+    """What the table knows of the period `now` lies in."""
+    period = str(period_of(now, config.schedule))
+    nights = db.query(
+        'select verdict, reason from nights where period_key = ? and "trigger" != ?',
+        [period, "hand"],
+    )
+    attempts = db.execute("select attempts from periods where period_key = ?", [period]).fetchone()
+    state = {row["key"]: row["value"] for row in db["state"].rows}
+    return History(
+        verdicts=tuple(_verdict(night) for night in nights),
+        attempts=attempts[0] if attempts else 0,
+        first_seen_at=_moment(state.get("first_seen_at")),
+        last_tick_at=_moment(state.get("last_tick_at")),
+        paused_until=_moment(state.get("paused_until")),
+    )
+
+
+def _verdict(night: dict) -> str:
+    by_hand = night["verdict"] == "interrupted" and STOPPED_BY_HAND in (night["reason"] or "")
+    return "stopped" if by_hand else night["verdict"]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def set_state(db: Database, key: str, value: str | None) -> None:
+    """One value of the `state` table; None removes it."""
+    if value is None:
+        db.execute("delete from state where key = ?", [key])
+        db.conn.commit()
+    else:
+        db["state"].upsert({"key": key, "value": value}, pk="key")
+
+
+def list_nights(db: Database, limit: int = 30) -> list[dict]:
+    """The newest nights first, each with its stages."""
+    nights = list(db["nights"].rows_where(order_by="started_at desc, rowid desc", limit=limit))
+    for night in nights:
+        night["stages"] = list(
+            db.query(
+                "select name, attempt, seconds, status, summary from stages where night = ?"
+                " order by rowid",
+                [night["id"]],
+            )
+        )
+    return nights
+
+
+def status(config: Config, now: datetime | None = None) -> dict:
+    """`current, next_due, last_night, disk_bytes` and what else a glance should tell."""
+    now = now or datetime.now(UTC)
+    with open_database(config.database_path) as db:
+        history = read_history(db, config, now)
+        is_due, why = due(now, config.schedule, history)
+        nights = list_nights(db, 1)
+        state = {row["key"]: row["value"] for row in db["state"].rows}
+        messages, rejects = db["messages"].count, db["rejects"].count
+    paused = history.paused_until if history.paused_until and history.paused_until > now else None
+    coming = now if is_due else max(next_start(now, config.schedule), paused or now)
+    return {
+        "current": state.get("current_generation"),
+        "next_due": coming.isoformat(timespec="seconds"),
+        "due_now": is_due,
+        "why": why,
+        "paused_until": paused.isoformat() if paused else None,
+        "last_night": nights[0] if nights else None,
+        "messages": messages,
+        "rejects": rejects,
+        "disk_bytes": disk_bytes(config.home),
+        "home": str(config.home),
+    }
+
+
+def disk_bytes(folder: Path) -> int:
+    """Bytes the files under a folder take, links not followed."""
+    total = 0
+    for root, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def in_words(found: dict) -> str:
+    """The status as a person would say it."""
+    lines = [f"{found['messages']:,} messages in memory, {found['disk_bytes'] / 1e6:,.0f} MB used."]
+    if found["rejects"]:
+        lines.append(f"{found['rejects']} records could not be read (`junior doctor` lists them).")
+    current = found["current"]
+    lines.append(f"The current junior is {current}." if current else "There is no junior yet.")
+    last = found["last_night"]
+    if last:
+        ended = f"{last['verdict']}: {last['reason']}" if last["reason"] else last["verdict"]
+        lines.append(f"The last night was {last['id']}, {ended}.")
+        if last["verdict"] not in (*FINISHED, "running"):
+            lines.append("`junior night --resume` goes on with it.")
+    if found["paused_until"]:
+        lines.append(f"Paused until {found['paused_until']}; `junior unpause` ends that.")
+    lines.append(
+        f"Next night: {'now' if found['due_now'] else found['next_due']} ({found['why']})."
+    )
+    return "\n".join(lines)
