@@ -1,0 +1,237 @@
+"""Tables of words by language: pronouns, verbs of speech, quotation marks, heads of quoted mail."""
+
+import re
+from dataclasses import dataclass
+
+# What a pronoun says about its referent.
+I, WE, YOU, HE, THEY = "i", "we", "you", "he", "they"  # noqa: E741 the word itself
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True)
+class Language:
+    """The tables of one language; all words are lower case, apostrophes are straight.
+
+    `present` verbs are what a being does in the third person; `past` also open a sentence
+    whose subject, the writer, is left out. `speech` and `speech_nouns` announce a quotation.
+    """
+
+    code: str
+    pronouns: dict[str, str]
+    speech: frozenset[str]
+    speech_nouns: frozenset[str]
+    acting: frozenset[str]
+    past: frozenset[str]
+    not_elided_before: frozenset[str]
+    determiners: frozenset[str]
+    hints: frozenset[str]
+
+
+ENGLISH_PRONOUNS = {
+    I: "i me my mine myself i'm i've i'd i'll im ive",
+    WE: "we us our ours ourselves we're we've we'd we'll",
+    YOU: "you your yours yourself yourselves you're you've you'd you'll ya",
+    HE: "he him his himself she her hers herself he's he'd he'll she's she'd she'll",
+    THEY: "they them their theirs themselves themself they're they've they'd they'll",
+}
+GERMAN_PRONOUNS = {
+    I: "ich mich mir mein meine meinen meinem meiner meines",
+    WE: "wir uns unser unsere unseren unserem unserer unseres",
+    YOU: "du dich dir dein deine deinen deinem deiner deines euch euer eure euren eurem eurer",
+    HE: "er ihn ihm sein seine seinen seinem seiner seines",
+    THEY: "sie ihr ihre ihren ihrem ihrer ihres ihnen",
+}
+CHINESE_PRONOUNS = {
+    I: "我 俺 本人",
+    WE: "我们 咱们 咱 我們 咱們",
+    YOU: "你 您 你们 妳 你們",
+    HE: "他 她",
+    THEY: "他们 她们 他們 她們",
+}
+
+_SPEECH = """say says said saying ask asks asked asking tell tells told telling write writes wrote
+written writing reply replies replied replying answer answers answered respond responds responded
+explain explains explained argue argues argued note notes noted observe observes observed suggest
+suggests suggested add adds added call calls called describe describes described report reports
+reported claim claims claimed insist insists insisted admit admits admitted mention mentions
+mentioned whisper whispers whispered shout shouts shouted yell yells yelled mutter mutters muttered
+murmur murmurs murmured announce announces announced declare declares declared repeat repeats
+repeated state states stated confirm confirms confirmed propose proposes proposed warn warns warned
+promise promises promised email emails emailed text texts texted message messages messaged post
+posts posted comment comments commented quote quotes quoted type types typed log logs logged sign
+signs signed read reads think thinks thought wonder wonders wondered conclude concludes concluded
+remark remarks remarked exclaim exclaims exclaimed cry cries cried continue continues continued
+begin begins began interrupt interrupts interrupted speak speaks spoke order orders ordered request
+requests requested demand demands demanded complain complains complained agree agrees agreed push
+record records recorded file files filed validate validates validated send sends sent"""
+_NOUNS = """message messages words word note notes question questions answer answers reply replies
+response email emails mail letter text comment comments feedback request line phrase quote
+instruction instructions directive prompt post remark advice warning subject"""
+_ACTING = """wants want wanted knows knew feels felt likes liked loves loved hates hated wakes woke
+sleeps slept sits sat stands stood walks walked smiles smiled laughs laughed nods nodded sighs
+sighed shrugs shrugged looks looked watches watched stares stared turns turned leaves left arrives
+arrived believes believed hopes hoped hopes decides decided remembers remembered forgets forgot
+understands understood realizes realized realises realised notices noticed sees saw hears heard
+opens opened closes closed picks picked puts put takes took gives gave gets got goes went comes
+came thanks thanked helps helped asks teaches taught learns learned works worked lives lived reads
+finds found makes made keeps kept holds held tries tried waits waited calls called types sends
+pauses paused frowns frowned has had does did shares shared replied responds meets met agrees drinks
+drank eats ate drives drove plays played paints painted blinks considers considered reviews
+reviewed signs files filed checks checked"""
+_PAST = """sent replied built wrote fixed added deployed checked posted published pushed committed
+created updated tested read ran made found started finished completed emailed researched rebuilt
+rewrote removed replaced moved merged installed configured cleaned generated designed drafted
+edited reviewed verified confirmed responded answered asked told said thought tried learned learnt
+noticed discovered decided realized realised worked spent took gave got had went came saw heard felt
+kept let put set cut hit left lost met paid quit sold shut slept spoke stood swept taught understood
+woke won explored implemented launched uploaded downloaded registered submitted shipped caught
+broke changed converted recorded logged restarted rebooted reset restored resumed synced planned
+prepared processed produced recovered redesigned reduced refactored reorganized reorganised reported
+saved scanned scheduled searched shared shared stopped stored switched tagged touched trained
+translated tweaked upgraded walked watched waited wired wrapped enjoyed listened talked met called
+finalized finalised identified integrated investigated introduced expanded extended enabled disabled
+dropped documented debugged cooked visited bought returned redrew reshaped regenerated re-ran
+reworked renamed patched archived announced connected closed opened collected compiled compared
+measured monitored ordered organized organised attended applied began chose did drew drove flew
+forgot grew knew rode sang sat swam threw wore ate drank gathered picked planted painted played
+practiced practised"""
+_NOT_ELIDED = """by as up-to"""
+_DETERMINERS = """the a an my our all every each some any both no one two three four five six seven
+eight nine ten this that these those his her its their your it him them me us another several many
+new more most first second last next back out up down off over into from to with for at in on about
+and through around after before until and, again here there everything nothing something everyone"""
+
+ENGLISH = Language(
+    "en",
+    {word: kind for kind, words in ENGLISH_PRONOUNS.items() for word in words.split()},
+    _words(_SPEECH),
+    _words(_NOUNS),
+    _words(_SPEECH) | _words(_ACTING),
+    _words(_PAST),
+    _words(_NOT_ELIDED),
+    _words(_DETERMINERS),
+    _words("the and is of to that with for was are not this have be it i on as but"),
+)
+_GERMAN_SPEECH = """sagt sagte sagen gesagt schreibt schrieb schrieben geschrieben fragt fragte
+gefragt meint meinte antwortet antwortete geantwortet erklärt erklärte ruft rief flüstert flüsterte
+murmelt murmelte bemerkt bemerkte betont betonte erwidert erwiderte entgegnet entgegnete denkt
+dachte findet fand behauptet behauptete ergänzt ergänzte berichtet berichtete bat bittet"""
+GERMAN = Language(
+    "de",
+    {word: kind for kind, words in GERMAN_PRONOUNS.items() for word in words.split()},
+    _words(_GERMAN_SPEECH),
+    _words("nachricht frage antwort worte satz notiz brief kommentar bitte mail hinweis"),
+    _words(_GERMAN_SPEECH)
+    | _words(
+        "will wollte weiß wusste fühlt fühlte mag mochte liebt hasst lacht lachte lächelt sieht "
+        "sah hört hörte geht ging kommt kam nimmt nahm gibt gab hilft half hat hatte wartet wacht"
+    ),
+    _words("habe bin hab war hatte wollte konnte musste"),
+    _words(""),
+    _words("der die das den dem ein eine einen mich mir es alles nichts heute gestern noch nur"),
+    _words("der die das und ist nicht ich ein eine zu den mit auf dem für von sich auch es wie"),
+)
+CHINESE = Language(
+    "zh",
+    {word: kind for kind, words in CHINESE_PRONOUNS.items() for word in words.split()},
+    _words("说 說 问 問 写道 寫道 回答 答道 告诉 告訴 表示 认为 認為 回复 回覆 写 寫 喊 想 道"),
+    _words("消息 问题 问題 话 話 信 邮件 留言 回复"),
+    _words("说 說 问 問 写 寫 想 知道 觉得 回答 喜欢 要"),
+    _words(""),
+    _words(""),
+    _words(""),
+    _words("的 是 了 在 我 不 有 这 這"),
+)
+LANGUAGES = {language.code: language for language in (ENGLISH, GERMAN, CHINESE)}
+
+# Opening mark -> closing marks it may have. ' is handled with care: it is an apostrophe too.
+QUOTES = {
+    '"': '"',
+    "“": '”"',
+    "„": '“”"',
+    "«": "»",
+    "»": "«",
+    "「": "」",
+    "『": "』",
+    "‘": "’",
+    "‚": "‘",
+    "'": "'",
+}
+
+WEEKDAYS = _words(
+    "monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag "
+    "freitag samstag sonntag"
+)
+MONTHS = _words(
+    "january february march april may june july august september october november december "
+    "januar februar märz mai juni juli oktober dezember"
+)
+# Words that begin sentences and are given names or names of agents too; a capital says nothing
+# there. A name out of this list needs evidence at the start of a sentence.
+COMMON_WORDS = _words(
+    """will mark grace hope faith joy rose art bill chase rich frank drew rob sue pat jack max guy
+    gene dean bob dawn summer autumn winter spring skip miles christian sky amber ivy iris lily
+    violet daisy ruby pearl crystal melody harmony robin jay angel chance ace sage sterling wade
+    reed ford lane dale glen cliff heath marsh brook brooks river rain storm echo nova atlas beacon
+    sentinel watchdog coordinator predictive neon tempo junior loom cinder goose opus sonnet claude
+    star stone wolf fox bear raven robin ray june april may august sunday friday monday sol luna
+    ember spark flame scout ranger pilot oracle mercury apollo phoenix shadow ghost nemo major sharp
+    young long short brown green white black grey gray king bishop knight page baker cook carter
+    cooper fisher hunter mason miller parker porter potter smith taylor turner walker weaver wells
+    hill field forest wood woods banks bell bond burns cash chance church cross day dash dot flint
+    frost gold good grant hand hart holly hazel olive penny pepper ginger basil herb kit lance nick
+    norm otto peg piper poppy quest reef ridge roman rusty sandy sunny terry trip van victor ward
+    west north east south wise wren zen trace sense focus muse sage vision memory homecoming"""
+)
+
+# "On <date>, <who> wrote:" in the languages mail programs write it. Group who = the writer.
+REPLY_HEADS = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"^[ \t>]*On (?=[^\n]{0,80}\d)[^\n]{4,160}?(?:,|\d|[AP]M)\s+(?P<who>[^\n,]{1,100}?)"
+        r"[ \t]*\n?[ \t>]*wrote:[ \t]*$",
+        r"^[ \t>]*Am (?=[^\n]{0,80}\d)[^\n]{4,120}? schrieb (?P<who>[^\n]{1,100}?)[ \t]*:[ \t]*$",
+        r"^[ \t>]*Le (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) a écrit ?:[ \t]*$",
+        r"^[ \t>]*El (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) escribió:[ \t]*$",
+        r"^[ \t>]*Il (?=[^\n]{0,80}\d)[^\n]{4,120}? (?P<who>[^\n,]{1,100}?) ha scritto:[ \t]*$",
+        r"^[ \t>]*Em (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) escreveu:[ \t]*$",
+        r"^[ \t>]*Op (?=[^\n]{0,80}\d)[^\n]{4,120}? schreef (?P<who>[^\n]{1,100}?)[ \t]*:[ \t]*$",
+        r"^[ \t>]*(?=[^\n]{0,80}\d)[^\n]{4,120}?(?P<who>[^\n,，]{1,100}?)\s*(?:写道|寫道)[：:]"
+        r"[ \t]*$",
+        r"^(?P<who>[^\n<>:]{1,60}(?:<[^\n<>]{3,80}>)?) (?:wrote|schrieb|writes|schreibt|a écrit)"
+        r" ?:[ \t]*$",
+    )
+)
+FROM_WORDS = "From|Von|De|Da|Van|Från|Fra|Från|发件人|發件人|寄件者|差出人|От"
+HEAD_WORDS = (
+    "Sent|Date|To|Cc|Subject|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Enviado|Para|Asunto|"
+    "Inviato|Oggetto|Verzonden|Aan|Onderwerp|发送时间|收件人|主题|日期|發送時間|主旨|件名|宛先|Reply-To"
+)
+# Outlook's block: a From line, then at least one more head line.
+FORWARD_BLOCK = re.compile(
+    rf"^[ \t>*]*(?:{FROM_WORDS})[ \t]*\**[:：]\**[ \t]*(?P<who>[^\n]{{1,200}})"
+    rf"(?:\n[ \t>*]*(?:{HEAD_WORDS})[ \t]*\**[:：][^\n]{{0,400}})+",
+    re.MULTILINE,
+)
+FORWARD_LINE = re.compile(
+    r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Ursprüngliche Nachricht|"
+    r"Weitergeleitete Nachricht|Message transféré|Message d'origine|Mensaje reenviado|"
+    r"Mensaje original|Messaggio inoltrato|Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|"
+    r"Doorgestuurd bericht)[^\n]{0,60}$|^Begin forwarded message:[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def language_of(text: str) -> Language:
+    """The language whose small words are most frequent in the first part of a text."""
+    sample = text[:4000]
+    if sum("一" <= letter <= "鿿" for letter in sample) * 5 > len(sample):
+        return CHINESE
+    if sample.isascii() and " ich " not in sample and " und " not in sample:
+        return ENGLISH
+    words = sample.casefold().split()
+    german = sum(word in GERMAN.hints for word in words)
+    return GERMAN if german > sum(word in ENGLISH.hints for word in words) else ENGLISH
