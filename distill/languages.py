@@ -7,7 +7,8 @@ from dataclasses import dataclass
 I, WE, YOU, HE, THEY = "i", "we", "you", "he", "they"  # noqa: E741 the word itself
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
     return frozenset(text.split())
 
 
@@ -107,13 +108,13 @@ and through around after before until and, again here there everything nothing s
 ENGLISH = Language(
     "en",
     {word: kind for kind, words in ENGLISH_PRONOUNS.items() for word in words.split()},
-    _words(_SPEECH),
-    _words(_NOUNS),
-    _words(_SPEECH) | _words(_ACTING),
-    _words(_PAST),
-    _words(_NOT_ELIDED),
-    _words(_DETERMINERS),
-    _words("the and is of to that with for was are not this have be it i on as but"),
+    words(_SPEECH),
+    words(_NOUNS),
+    words(_SPEECH) | words(_ACTING),
+    words(_PAST),
+    words(_NOT_ELIDED),
+    words(_DETERMINERS),
+    words("the and is of to that with for was are not this have be it i on as but"),
 )
 _GERMAN_SPEECH = """sagt sagte sagen gesagt schreibt schrieb schrieben geschrieben fragt fragte
 gefragt meint meinte antwortet antwortete geantwortet erklärt erklärte ruft rief flüstert flüsterte
@@ -122,28 +123,28 @@ dachte findet fand behauptet behauptete ergänzt ergänzte berichtet berichtete 
 GERMAN = Language(
     "de",
     {word: kind for kind, words in GERMAN_PRONOUNS.items() for word in words.split()},
-    _words(_GERMAN_SPEECH),
-    _words("nachricht frage antwort worte satz notiz brief kommentar bitte mail hinweis"),
-    _words(_GERMAN_SPEECH)
-    | _words(
+    words(_GERMAN_SPEECH),
+    words("nachricht frage antwort worte satz notiz brief kommentar bitte mail hinweis"),
+    words(_GERMAN_SPEECH)
+    | words(
         "will wollte weiß wusste fühlt fühlte mag mochte liebt hasst lacht lachte lächelt sieht "
         "sah hört hörte geht ging kommt kam nimmt nahm gibt gab hilft half hat hatte wartet wacht"
     ),
-    _words("habe bin hab war hatte wollte konnte musste"),
-    _words(""),
-    _words("der die das den dem ein eine einen mich mir es alles nichts heute gestern noch nur"),
-    _words("der die das und ist nicht ich ein eine zu den mit auf dem für von sich auch es wie"),
+    words("habe bin hab war hatte wollte konnte musste"),
+    words(""),
+    words("der die das den dem ein eine einen mich mir es alles nichts heute gestern noch nur"),
+    words("der die das und ist nicht ich ein eine zu den mit auf dem für von sich auch es wie"),
 )
 CHINESE = Language(
     "zh",
     {word: kind for kind, words in CHINESE_PRONOUNS.items() for word in words.split()},
-    _words("说 說 问 問 写道 寫道 回答 答道 告诉 告訴 表示 认为 認為 回复 回覆 写 寫 喊 想 道"),
-    _words("消息 问题 问題 话 話 信 邮件 留言 回复"),
-    _words("说 說 问 問 写 寫 想 知道 觉得 回答 喜欢 要"),
-    _words(""),
-    _words(""),
-    _words(""),
-    _words("的 是 了 在 我 不 有 这 這"),
+    words("说 說 问 問 写道 寫道 回答 答道 告诉 告訴 表示 认为 認為 回复 回覆 写 寫 喊 想 道"),
+    words("消息 问题 问題 话 話 信 邮件 留言 回复"),
+    words("说 說 问 問 写 寫 想 知道 觉得 回答 喜欢 要"),
+    words(""),
+    words(""),
+    words(""),
+    words("的 是 了 在 我 不 有 这 這"),
 )
 LANGUAGES = {language.code: language for language in (ENGLISH, GERMAN, CHINESE)}
 
@@ -161,17 +162,17 @@ QUOTES = {
     "'": "'",
 }
 
-WEEKDAYS = _words(
+WEEKDAYS = words(
     "monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag "
     "freitag samstag sonntag"
 )
-MONTHS = _words(
+MONTHS = words(
     "january february march april may june july august september october november december "
     "januar februar märz mai juni juli oktober dezember"
 )
 # Words that begin sentences and are given names or names of agents too; a capital says nothing
 # there. A name out of this list needs evidence at the start of a sentence.
-COMMON_WORDS = _words(
+COMMON_WORDS = words(
     """will mark grace hope faith joy rose art bill chase rich frank drew rob sue pat jack max guy
     gene dean bob dawn summer autumn winter spring skip miles christian sky amber ivy iris lily
     violet daisy ruby pearl crystal melody harmony robin jay angel chance ace sage sterling wade

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distill.beings import Alias, Being, Identity
-from distill.languages import COMMON_WORDS, HE, MONTHS, THEY, WE, WEEKDAYS, YOU, I, Language
+from distill.languages import COMMON_WORDS, MONTHS, WEEKDAYS, Language, words
 
 # Kinds of mention beside the pronouns' I, WE, YOU, HE, THEY.
 AGENT, BEING, PERSON, INSTANCE, ROLE, SAY, NOUN = (
@@ -29,14 +29,14 @@ INSTANCES = re.compile(
     r"(?:future|past)-me|the me (?:that|who|from|of))\b(?!['’]?s? file)",
     re.IGNORECASE,
 )
-ROLE_NOUNS = frozenset(
+ROLE_NOUNS = words(
     """analyst intern technician engineer inspector operator director manager supervisor auditor
     archivist librarian janitor secretary assistant officer guard captain doctor nurse teacher
     student professor practitioner colleague neighbour neighbor stranger woman man girl boy mother
     father sister brother daughter son wife husband friend child clerk reviewer trainee observer
     worker foreman chair receptionist custodian writer editor poet programmer visitor guest
     somebody someone anyone everyone nobody
-    """.split()
+    """
 )
 
 
@@ -115,7 +115,8 @@ def _kind(being: Being, agent: Being) -> str | None:
 
 
 def _phrase(name: str) -> str:
-    return rf"(?<!\w){r'\s+'.join(re.escape(part) for part in name.split())}(?!\w)"
+    body = r"\s+".join(re.escape(part) for part in name.split())
+    return rf"(?<!\w){body}(?!\w)"
 
 
 def _add(
@@ -166,7 +167,7 @@ class Found:
 def find(text: str, names: Names, language: Language, *, fiction: bool = False) -> Found:
     """Every mention in a text: names, pronouns, acting persons, verbs and nouns of speech."""
     blocked = [match.span() for regex in names.not_names for match in regex.finditer(text)]
-    mentions = list(_words(text, names, language, blocked, fiction))
+    mentions = list(_mentions(text, names, language, blocked, fiction))
     if names.cjk:
         owner = names.cjk_owner
         mentions += [Mention(*hit.span(), *owner[hit[0]]) for hit in names.cjk.finditer(text)]
@@ -176,7 +177,7 @@ def find(text: str, names: Names, language: Language, *, fiction: bool = False) 
     return Found(tuple(mentions), tuple(one.start for one in mentions))
 
 
-def _words(
+def _mentions(
     text: str,
     names: Names,
     language: Language,
@@ -184,9 +185,9 @@ def _words(
     fiction: bool,
 ) -> Iterator[Mention]:
     by_word, pronouns = names.by_word, language.pronouns
-    speech, nouns, acting = language.speech, language.speech_nouns, language.acting
+    speech, nouns = language.speech, language.speech_nouns
     sure = _sure_names(text, names)
-    until, before = 0, None
+    until = 0
     for hit in WORD.finditer(text):
         start, word = hit.start(), hit[0]
         if start < until:
@@ -206,15 +207,12 @@ def _words(
             elif word[0].isupper():
                 if _acts(text, hit, language):
                     yield Mention(start, hit.end(), PERSON)
-            elif lower in ROLE_NOUNS:
-                if fiction:
-                    yield Mention(start, hit.end(), ROLE)
+            elif fiction and lower in ROLE_NOUNS:
+                yield Mention(start, hit.end(), ROLE)
             if lower in speech:
                 yield Mention(start, hit.end(), SAY)
             elif stem in nouns:
                 yield Mention(start, hit.end(), NOUN)
-        before = hit
-    del before, acting
 
 
 def _is_pronoun_i(text: str, start: int, word: str) -> bool:
@@ -348,7 +346,7 @@ def _acts_as_being(text: str, start: int, end: int, language: Language) -> bool:
     return bool(_GREETING.search(before)) and not re.match(r"\s*\w+ing\b", after)
 
 
-_NOT_PERSONS = frozenset(
+_NOT_PERSONS = words(
     """the this that these those it there here what which who whoever nobody nothing everything
     everyone someone something anyone one two three he she they we you i and but or so if when while
     where why how then now yes no not also even only just each every both all some most many few
@@ -362,7 +360,7 @@ _NOT_PERSONS = frozenset(
     journal loop poem article essay section chapter table figure appendix note part step line page
     version file data code log system status research history science language memory time people
     reviewers readers users humans agents ai paper results result evidence study studies silence
-    poetry music fiction nature light water death love god""".split()
+    poetry music fiction nature light water death love god"""
 )
 
 
@@ -381,10 +379,10 @@ def _acts(text: str, hit: re.Match[str], language: Language) -> bool:
 
 
 _FOLLOW = re.compile(r" (?:also |just |then |never |quietly |once )?([a-z]+)\b")
-STRONG_ACTS = frozenset(
+STRONG_ACTS = words(
     """says said asks asked tells told writes wrote replies replied answers answered thinks thought
     wonders wondered whispers whispered shouts shouted smiles smiled laughs laughed nods nodded
     sighs sighed shrugs shrugged wants wanted knows knew feels felt believes believed remembers
     remembered remarked murmured muttered walked sat stood woke slept looked stared watched frowned
-    emailed insisted argued admitted logged noticed""".split()
+    emailed insisted argued admitted logged noticed"""
 )
