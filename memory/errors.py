@@ -1,15 +1,15 @@
 """Every deliberate exception, as a tree.
 
-    JuniorError
-    ├── UserError               the operator can mend it; printed without a traceback   exit 1
-    │   ├── ConfigError         config.toml or identity.toml: all problems at once     exit 2
-    │   ├── UsageError          a command used wrongly                                 exit 2
-    │   ├── BusyError           locked, paused or GPU busy: try again later            exit 75
-    │   ├── BaseMissingError    the base model is not in the cache
-    │   ├── ModelFileError      a model file is missing, damaged or of another kind
-    │   ├── DatabaseError       memory.db cannot be used as it is
-    │   └── PublishError        the model server refused, or did not answer
-    └── StageError              a stage of a night ended badly; recorded, not raised to people
+JuniorError
+├── UserError               the operator can mend it; printed without a traceback   exit 1
+│   ├── ConfigError         config.toml or identity.toml: all problems at once     exit 2
+│   ├── UsageError          a command used wrongly                                 exit 2
+│   ├── BusyError           locked, paused or GPU busy: try again later            exit 75
+│   ├── BaseMissingError    the base model is not in the cache
+│   ├── ModelFileError      a model file is missing, damaged or of another kind
+│   ├── DatabaseError       memory.db cannot be used as it is
+│   └── PublishError        the model server refused, or did not answer
+└── StageError              a stage of a night ended badly; recorded, not raised to people
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,17 @@ class DatabaseError(UserError):
 
 
 class PublishError(UserError):
-    """The model server refused, or did not answer."""
+    """The model server refused, or broke off."""
+
+
+class NoServerError(PublishError):
+    """No model server answers at all."""
+
+
+class NotReleasedError(PublishError):
+    """There is nothing released to publish, to pin or to go back to."""
+
+    exit_code = 3
 
 
 class StageError(JuniorError):
