@@ -1,0 +1,351 @@
+"""Reads folders of texts: journals, poems, essays, letters, notes, fiction."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from email.utils import getaddresses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from memory.message import SELF, Message, Skipped, Unreadable
+from memory.sources.dates import as_utc, find_date, find_moment, find_moment_in_name, read_stamp
+from memory.sources.folder import read_text, relative
+
+KINDS = {
+    "journals": "journal",
+    "poems": "poem",
+    "essays": "essay",
+    "letters": "letter",
+    "notes": "note",
+    "fiction": "fiction",
+}
+SPLIT_KINDS = ("journals", "notes")  # where a heading that begins with a date begins an entry
+HEADER_LINES = 12  # lines that are not blank; a date further down is of the story
+FOOTER_LINES = 3
+
+FRONT_MATTER = re.compile(r"\s*^---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
+HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
+BRACKETED = re.compile(r"(?:#{1,6}[ \t]+\[.*|={3,}[ \t].*[ \t]={3,}[ \t]*)")
+FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+RULE = re.compile(r"[ \t]*(?:[-*_=][ \t]*){3,}")
+EMPHASISED = re.compile(r"([*_]{1,3}).*\1[ \t\\]*")
+LABELLED = re.compile(r"[*_]{0,3}[\w ]{1,24}[*_]{0,3}:[*_]{0,3} .*")
+HEAD_LINE = re.compile(r"(From|To|Cc|Bcc|Reply-To|Subject|Date|Sent):[ \t]*(.*)", re.IGNORECASE)
+BETWEEN = re.compile(r"—|–|--| - |[|/·•().,:\[\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a text says of itself before it begins; `body` is what follows."""
+
+    body: str
+    title: str = ""
+    sent_at: datetime | None = None
+    author: str = SELF
+    recipients: tuple[str, ...] = ()
+    origin: str = "spoken"
+
+
+def read_file(file: Path, root: Path, source: str) -> Iterator[Message | Unreadable | Skipped]:
+    """The one message of a file, or one an entry where headings with dates divide it.
+
+    `source` is one of KINDS. Front matter that parses (and, of letters, a mail's head) is taken
+    out of the text, nothing else is. Never raises for what is in the file.
+    """
+    path = relative(file, root)
+    text = read_text(file, path)
+    if not isinstance(text, str):
+        yield text
+        return
+    head = read_front_matter(text)
+    if source == "letters":
+        head = read_letter_head(head)
+    if not head.body.strip():
+        yield Skipped(path, "", "no text after the front matter")
+        return
+    entries = split_entries(head.body, loose=source in SPLIT_KINDS)
+    if len(entries) == 1 and not entries[0][0]:
+        sent_at = head.sent_at or find_date_of_text(head.body, file)
+        title = head.title or find_title(head.body)
+        yield _message(source, path, path, head, title, sent_at, head.body)
+        return
+    for number, (heading, body) in enumerate(entries):
+        yield _entry(file, path, source, head, entries, number, heading, body)
+
+
+def _entry(
+    file: Path,
+    path: str,
+    source: str,
+    head: Head,
+    entries: list[tuple[str, str]],
+    number: int,
+    heading: str,
+    body: str,
+) -> Message:
+    """One dated entry; its key is path#heading, with #2 for the second of that heading."""
+    earlier = sum(other == heading for other, _ in entries[:number])
+    key = f"{path}#{heading}" if heading else path
+    key += f"#{earlier + 1}" if earlier else ""
+    sent_at = find_moment(heading, _latest()) or head.sent_at or find_date_of_text("", file)
+    title = (find_title(body) if number == 0 else "") or heading
+    return _message(source, path, key, head, title, sent_at, body)
+
+
+def _message(
+    source: str, path: str, key: str, head: Head, title: str, sent_at: datetime | None, text: str
+) -> Message:
+    return Message(
+        source=source,
+        kind=KINDS[source],
+        external_id=key,
+        conversation="",
+        author=head.author,
+        recipients=head.recipients,
+        sent_at=sent_at,
+        subject=title,
+        text=text,
+        reply_to="",
+        origin=head.origin,
+        path=path,
+    )
+
+
+def _trim(body: str) -> str:
+    """Without blank lines at both ends, which change whenever a line is appended."""
+    return re.sub(r"\A(?:[ \t]*\n)+", "", body).rstrip()
+
+
+# --- heads ----------------------------------------------------------------------------------
+
+
+def read_front_matter(text: str) -> Head:
+    """YAML between `---` lines; where it is no YAML mapping it stays in the text.
+
+    Even then its lines are looked through for the date, the author, and whether somebody else's
+    hand (`generated:`, `translated:`) wrote the text.
+    """
+    hit = FRONT_MATTER.match(text)
+    if not hit:
+        return Head(_trim(text))
+    block = hit.group(1) or ""
+    values = _load_yaml(block)
+    if values is None:
+        return _head_from(_lines_as_mapping(block), _trim(text))
+    return _head_from(values, _trim(text[hit.end() :]))
+
+
+def _load_yaml(block: str) -> dict[str, Any] | None:
+    try:
+        values = yaml.load(block, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        return None  # ValueError: a date like 2026-02-30
+    if values is None and not block.strip():
+        return {}
+    return values if isinstance(values, dict) else None
+
+
+def _lines_as_mapping(block: str) -> dict[str, str]:
+    pairs = re.findall(r"^(\w[\w -]*):[ \t]+(.*?)[ \t]*$", block, re.M)
+    return {key: value.strip("\"'") for key, value in pairs}
+
+
+def _head_from(values: dict[Any, Any], body: str) -> Head:
+    known = {str(key).strip().lower(): value for key, value in values.items()}
+    return Head(
+        body=body,
+        title=_first(known, "title", "subject"),
+        sent_at=_first_moment(known, "date", "created", "created_at", "published", "timestamp"),
+        author=_first(known, "author", "by", "from", "authors") or SELF,
+        recipients=_names(known.get("to")),
+        origin=_origin(known),
+    )
+
+
+def _origin(known: dict[str, Any]) -> str:
+    said = str(known.get("origin", "")).lower()
+    for origin in ("generated", "translated"):
+        keys = [key for key in known if key.replace("-", "_").split("_")[0] == origin]
+        keys += ["ai_generated"] if origin == "generated" else ["translator", "translation"]
+        if said == origin or any(_true(known.get(key)) for key in keys):
+            return origin
+    return "spoken"
+
+
+def _true(value: Any) -> bool:
+    return str(value).strip().lower() not in ("", "none", "false", "no", "0", "[]", "{}")
+
+
+def _first(known: dict[str, Any], *keys: str) -> str:
+    for key in keys:
+        value = known.get(key)
+        if isinstance(value, list):
+            value = ", ".join(str(item) for item in value if not isinstance(item, dict | list))
+        if value is not None and not isinstance(value, dict | bool) and str(value).strip():
+            return str(value).strip()
+    return ""
+
+
+def _first_moment(known: dict[str, Any], *keys: str) -> datetime | None:
+    for key in keys:
+        value = known.get(key)
+        if isinstance(value, datetime):
+            return as_utc(value)
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if value is not None and (moment := find_moment(str(value)) or read_stamp(value)):
+            return moment
+    return None
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """ "Ada <a@b.c>, Bo" as its parts; a list as its items."""
+    if isinstance(value, list):
+        return tuple(str(item) for item in value if item)
+    pairs = getaddresses([str(value)]) if value else []
+    return tuple(f"{name} <{address}>" if name else address for name, address in pairs if address)
+
+
+def read_letter_head(head: Head) -> Head:
+    """The lines From:, To:, Subject:, Date: a letter may begin with, taken out of the text."""
+    found, rest = _head_lines(head.body.split("\n"))
+    if not found or (len(found) == 1 and rest and rest[0].strip()):
+        return head  # "To: ..." with the text right below it is a text that begins so
+    return Head(
+        body=_trim("\n".join(rest)),
+        title=found.get("subject") or head.title,
+        sent_at=read_stamp(found.get("date") or found.get("sent")) or head.sent_at,
+        author=found.get("from") or head.author,
+        recipients=_names(found.get("to")) + _names(found.get("cc")) or head.recipients,
+        origin=head.origin,
+    )
+
+
+def _head_lines(lines: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Names and values of a head, folded lines joined, with the lines that follow it."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        if hit := HEAD_LINE.fullmatch(line.rstrip()):
+            found[hit[1].lower()] = hit[2].strip()
+        elif found and line[:1] in (" ", "\t") and line.strip():
+            found[list(found)[-1]] += " " + line.strip()
+        else:
+            return found, lines[number:]
+    return found, []
+
+
+# --- entries --------------------------------------------------------------------------------
+
+
+def split_entries(body: str, *, loose: bool) -> list[tuple[str, str]]:
+    """(heading, text) of each dated entry; [("", body)] where there are none.
+
+    `### [2026-03-01 09:00]` and `=== 2026-03-01 ... ===` begin an entry in any text; with `loose`
+    so does a heading of level 2 to 6 that begins with a date. A bare title above the first entry
+    goes with it, words above it are an entry of their own with heading "".
+    """
+    entries: list[tuple[str, list[str]]] = [("", [])]
+    fenced = False
+    for line in body.split("\n"):
+        fenced ^= bool(FENCE.match(line))
+        heading = "" if fenced else _entry_heading(line, loose)
+        if heading:
+            entries.append((heading, []))
+        entries[-1][1].append(line)
+    if len(entries) > 1 and all(_is_title(line) for line in entries[0][1]):
+        title = entries.pop(0)[1]
+        entries[0][1][:0] = title
+    return [(heading, _trim("\n".join(lines))) for heading, lines in entries]
+
+
+def _entry_heading(line: str, loose: bool) -> str:
+    hit = HEADING.fullmatch(line)
+    said = hit[2] if hit else line.strip("= \t")
+    bracketed = BRACKETED.fullmatch(line)
+    if not bracketed and not (loose and hit and len(hit[1]) > 1):
+        return ""
+    found = find_date(said[:40])
+    return said if found and not re.search(r"\w", _without_weekday(said[: found.start()])) else ""
+
+
+def _without_weekday(words: str) -> str:
+    return re.sub(
+        r"(?i)\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?\b", "", words
+    )
+
+
+def _is_title(line: str) -> bool:
+    return not line.strip() or bool(RULE.fullmatch(line) or re.match(r"#[ \t]", line))
+
+
+# --- titles and dates -----------------------------------------------------------------------
+
+
+def find_title(body: str) -> str:
+    """The first line if it is a heading, underlined, wholly bold, or followed by a date line."""
+    lines = [line for line in body.split("\n") if line.strip()][:2]
+    if not lines:
+        return ""
+    first, second = lines[0].strip(), lines[1] if len(lines) > 1 else ""
+    if hit := HEADING.fullmatch(first):
+        return _plain(hit[2])
+    underlined = re.fullmatch(r"[ \t]*(={3,}|-{3,})[ \t]*", second) and f"{first}\n" in body
+    if len(first) <= 120 and (EMPHASISED.fullmatch(first) or underlined or _is_date_line(second)):
+        return "" if find_date(first) and not _plain(first).strip(" []") else _plain(first)
+    return ""
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"^([*_]{1,3})(.*)\1$", r"\2", title.strip()).strip()
+
+
+def find_date_of_text(body: str, file: Path) -> datetime | None:
+    """Heading, bold or italic line, plain date line, footer, file name, then mtime."""
+    latest = _latest()
+    for line in _dated_lines(body):
+        if moment := find_moment(line, latest):
+            return moment
+    if moment := find_moment_in_name(file.name, latest):
+        return moment
+    try:
+        return datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+    except (OSError, OverflowError, ValueError):
+        return None
+
+
+def _latest() -> datetime:
+    """Nothing was written after tomorrow: a later date belongs to the story."""
+    return datetime.now(UTC) + timedelta(days=1)
+
+
+def _dated_lines(body: str) -> list[str]:
+    """Lines of head and foot that may carry the date: headings, emphasised lines, then others."""
+    lines = [line for line in body.split("\n") if line.strip()]
+    header = list(_header_lines(lines))
+    footer = [line for line in lines[-FOOTER_LINES:] if _is_date_line(line)]
+    headings = [line for line in header if HEADING.fullmatch(line)]
+    marked = [line for line in header if EMPHASISED.fullmatch(line) or LABELLED.fullmatch(line)]
+    return [*headings, *marked, *header, *reversed(footer)]
+
+
+def _header_lines(lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines[:HEADER_LINES]):
+        stripped = line.strip()
+        if RULE.fullmatch(line):
+            continue
+        if HEADING.fullmatch(stripped) or EMPHASISED.fullmatch(stripped) or _is_date_line(line):
+            yield stripped
+        elif number and not (number < 3 and LABELLED.fullmatch(stripped)):
+            return
+
+
+def _is_date_line(line: str) -> bool:
+    """A short line of which a part is nothing but a date: `Journal 7 — 2026-03-01 — Loop 9`."""
+    hit = find_date(line)
+    if not hit or len(line) > 120:
+        return False
+    marked = line[: hit.start()] + "\0" + line[hit.end() :]
+    return any(part.strip(" *_#\\~").split(" ")[0] == "\0" for part in BETWEEN.split(marked))
