@@ -64,9 +64,14 @@ def main() -> None:
     print(f"junior --help {help_seconds:.3f} s, bare Python {bare_seconds:.3f} s "
           f"(median of {options.runs})")  # fmt: skip
     print(f"idle daemon {daemon:.1f} MB resident")
-    print(json.dumps({"help_seconds": round(help_seconds, 3), "bare_seconds": round(bare_seconds, 3),
-                      "help_ratio": round(help_seconds / bare_seconds, 2),
-                      "daemon_mb": round(daemon, 1), "n": options.runs}))  # fmt: skip
+    figures = {
+        "help_seconds": round(help_seconds, 3),
+        "bare_seconds": round(bare_seconds, 3),
+        "help_ratio": round(help_seconds / bare_seconds, 2),
+        "daemon_mb": round(daemon, 1),
+        "n": options.runs,
+    }
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

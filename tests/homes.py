@@ -1,0 +1,59 @@
+"""Small homes for tests, made as an operator makes them: by the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def junior(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """`junior --home HOME ARGUMENTS`, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent.cli", "--home", str(home), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def document(home: Path, *arguments: str, **environment: str) -> dict:
+    """The JSON document of a command."""
+    done = junior(home, *arguments, "--json", **environment)
+    assert done.stdout.count("\n") == 1, done.stderr
+    return json.loads(done.stdout)
+
+
+def small_home(folder: Path, journals: int = 12) -> Path:
+    """A home on the tiny base with a few journals of Pell, a Maildir and a relay file."""
+    life = ROOT / "demo" / "life"
+    (folder / "journals").mkdir()
+    for path in sorted((life / "journals").glob("2031*.md"))[:journals]:
+        (folder / "journals" / path.name).write_bytes(path.read_bytes())
+    for part in ("new", "cur", "tmp"):
+        (folder / "mail" / part).mkdir(parents=True)
+    for path in sorted((life / "mail" / "cur").iterdir())[:8]:
+        (folder / "mail" / "cur" / path.name).write_bytes(path.read_bytes())
+    rows = (life / "relay.jsonl").read_text().splitlines()[:60]
+    (folder / "relay.jsonl").write_text("\n".join(rows) + "\n")
+    done = junior(
+        folder / "home", "init", "--yes", "--name", "Pell", "--address", "pell@carrow.example",
+        "--operator", "Orrin Vale", "--beings", str(ROOT / "demo" / "beings.json"),
+        "--base", "tiny", "--source", f"journals={folder / 'journals'}",
+        "--source", f"maildir={folder / 'mail'}", "--source", f"relay={folder / 'relay.jsonl'}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder / "home"
+
+
+def until(condition, seconds: float, step: float = 0.1):
+    """The first true value of condition(), or its last when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(step)
+    return found
