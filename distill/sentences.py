@@ -1,0 +1,51 @@
+"""Where sentences end: offsets that cut a text into sentences, lines and list items."""
+
+import re
+
+_END = re.compile(r"[.!?…]+[\"'”’»)\]*_`]{0,4}(?=\s)|[。！？]+[”’」』）]{0,2}|\n[ \t]*(?:\n\s*)?")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“])(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|cf|al|No|Nr|Fig|Eq|ca|approx|z\.B|"
+    r"d\.h|bzw|usw|[A-Z]|\d{1,3})$"
+)
+
+
+def ends(text: str) -> list[int]:
+    """Offsets after each sentence or line, white space behind it included; the last is len(text).
+
+    A sentence never crosses a line break: a wrapped one is cut into its lines.
+    """
+    cuts: list[int] = []
+    for match in _END.finditer(text):
+        stop = match.end()
+        if match[0] == "." and _ABBREVIATION.search(
+            text[max(0, match.start() - 8) : match.start()]
+        ):
+            continue
+        if match[0][0] == "…" or match[0].startswith("..."):
+            following = text[stop : stop + 3].lstrip()
+            if following[:1].islower():
+                continue
+        while stop < len(text) and text[stop] in " \t":
+            stop += 1
+        if not cuts or stop > cuts[-1]:
+            if cuts and not text[cuts[-1] : stop].strip():
+                cuts[-1] = stop
+            else:
+                cuts.append(stop)
+    if text and (not cuts or cuts[-1] < len(text)):
+        if cuts and not text[cuts[-1] :].strip():
+            cuts[-1] = len(text)
+        else:
+            cuts.append(len(text))
+    if len(cuts) > 1 and not text[: cuts[0]].strip():
+        del cuts[0]
+    return cuts
+
+
+_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>|\|)[ \t])")
+
+
+def paragraphs(text: str) -> list[tuple[int, int]]:
+    """[start, end) of paragraphs, list items, headings and rows of tables; they cover the text."""
+    starts = [0, *(match.end() for match in _PARAGRAPH.finditer(text))]
+    return list(zip(starts, [*starts[1:], len(text)], strict=True))
