@@ -170,22 +170,14 @@ MONTHS = words(
     "january february march april may june july august september october november december "
     "januar februar märz mai juni juli oktober dezember"
 )
-# Words that begin sentences and are given names or names of agents too; a capital says nothing
-# there. A name out of this list needs evidence at the start of a sentence.
+# Given names that are verbs and other words that open sentences: at the start of a sentence the
+# capital says nothing, and such a name needs evidence there.
 COMMON_WORDS = words(
-    """will mark grace hope faith joy rose art bill chase rich frank drew rob sue pat jack max guy
-    gene dean bob dawn summer autumn winter spring skip miles christian sky amber ivy iris lily
-    violet daisy ruby pearl crystal melody harmony robin jay angel chance ace sage sterling wade
-    reed ford lane dale glen cliff heath marsh brook brooks river rain storm echo nova atlas beacon
-    sentinel watchdog coordinator predictive neon tempo junior loom cinder goose opus sonnet claude
-    star stone wolf fox bear raven robin ray june april may august sunday friday monday sol luna
-    ember spark flame scout ranger pilot oracle mercury apollo phoenix shadow ghost nemo major sharp
-    young long short brown green white black grey gray king bishop knight page baker cook carter
-    cooper fisher hunter mason miller parker porter potter smith taylor turner walker weaver wells
-    hill field forest wood woods banks bell bond burns cash chance church cross day dash dot flint
-    frost gold good grant hand hart holly hazel olive penny pepper ginger basil herb kit lance nick
-    norm otto peg piper poppy quest reef ridge roman rusty sandy sunny terry trip van victor ward
-    west north east south wise wren zen trace sense focus muse sage vision memory homecoming"""
+    """will mark may april june august friday sunday monday bill chase hope grant drew skip dash pat
+    sue rob trace focus rich frank chance grace faith joy art guy young long short good cash mercy
+    patience honor major sharp summer winter autumn spring dawn sky rain star stone angel star echo
+    scout pilot shadow ghost sense vision memory wells banks bell bond cross day cook baker trip
+    west east north south miles penny gene dean max ray flame spark quest norm lance"""
 )
 
 # "On <date>, <who> wrote:" in the languages mail programs write it. Group who = the writer.

@@ -32,7 +32,7 @@ INSTANCES = re.compile(
 ROLE_NOUNS = words(
     """analyst intern technician engineer inspector operator director manager supervisor auditor
     archivist librarian janitor secretary assistant officer guard captain doctor nurse teacher
-    student professor practitioner colleague neighbour neighbor stranger woman man girl boy mother
+    student professor colleague neighbour neighbor stranger woman man girl boy mother
     father sister brother daughter son wife husband friend child clerk reviewer trainee observer
     worker foreman chair receptionist custodian writer editor poet programmer visitor guest
     somebody someone anyone everyone nobody
@@ -207,7 +207,7 @@ def _mentions(
             elif word[0].isupper():
                 if _acts(text, hit, language):
                     yield Mention(start, hit.end(), PERSON)
-            elif fiction and lower in ROLE_NOUNS:
+            elif fiction and stem in ROLE_NOUNS:
                 yield Mention(start, hit.end(), ROLE)
             if lower in speech:
                 yield Mention(start, hit.end(), SAY)

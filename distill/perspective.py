@@ -289,7 +289,11 @@ def _first_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:
 
 def _second_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:
     if scene.base.why == "fiction":
-        return ""
+        return "O" if quoted else ""
+    if quoted and voice.own:
+        return "O"
+    if quoted and voice.why == "unsure" and quoted.standalone:
+        return "O"
     if quoted or voice is not scene.base:
         return "S3" if scene.base.own and not voice.own and voice.why == "quoted" else ""
     if scene.addressee is None:

@@ -161,11 +161,14 @@ def _speaker_before(text: str, start: int, low: int, found: Found) -> Mention | 
         heads = [one for one in subjects if one.end <= verb.start]
         if heads:
             return heads[-1] if len(heads) == 1 else _head_of(text, heads, verb)
-        if not text[start : verb.start].strip(" \t*_-—•\n"):
-            return Mention(verb.start, verb.start, I)
-        if re.search(r"\bby\s*$|\bfrom\s*$", gap) is None and subjects and "by" in gap.split():
+        opens = not text[start : verb.start].strip(" \t*_-—•\n")
+        if opens and not any(one.start > verb.start for one in subjects):
+            past = text[verb.start : verb.end].lower().endswith(("ed", "rote", "aid", "old"))
+            return Mention(verb.start, verb.start, I) if past else None
+        if subjects and "by" in gap.split():
             return subjects[-1]
-        return None
+        if not (subjects and subjects[-1].start > verb.start):
+            return None
     stretch = text[start:low].rstrip(" \t*_")
     if stretch.endswith((":", "：")) and subjects:
         last = subjects[-1]
