@@ -1,0 +1,427 @@
+"""The gate from top to bottom: base, candidate and current are asked the same, and judged."""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distill.base import Base
+from distill.evaluate import forgetting, identity, memorisation, voice
+from distill.evaluate.gate import (
+    GateConfig,
+    forgetting_check,
+    judge,
+    limits_for,
+    make_checks,
+    sentence,
+)
+from distill.evaluate.identity import Forced, Told
+from distill.evaluate.judge import ANOTHER, RIGHT, Names, known_names, rivals
+from distill.evaluate.probes import Probe, make_controls, make_free, make_probes
+from distill.evaluate.runner import Budget, OpenRunner, Runner
+from distill.identity import Identity
+from memory.errors import ModelFileError
+from memory.files import write_atomic
+
+Progress = Callable[[dict], None]
+SHOWN = ("direct", "paraphrase", "journal", "status", "ordinary")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the models are asked, the same for all of them."""
+
+    held_out: list[dict]
+    train: list[dict]
+    probes: list[Probe]
+    controls: list[Probe]
+    free: list[Probe]
+    skills: list[dict]
+    card: str
+
+
+@dataclass
+class Answers:
+    """What one model said to it."""
+
+    losses: list[voice.RowLoss] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    controls: list[Told] = field(default_factory=list)
+    free: list[Told] = field(default_factory=list)
+    forced: list[Forced] = field(default_factory=list)
+    skills: list[bool] = field(default_factory=list)
+    exact: list[bool] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Told]:
+        """Every answer with its ruling."""
+        return [*self.told, *self.controls, *self.free]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What report.json holds; `sentence` is the verdict for anybody."""
+
+    night: str
+    verdict: str
+    sentence: str
+    reasons: list[str]
+    body: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The document, numbers that are none as null."""
+        head = {
+            "night": self.night,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "reasons": self.reasons,
+        }
+        return _clean(head | self.body)
+
+    def __str__(self) -> str:
+        checks = self.body["checks"]
+        ok = sum(check["ok"] is True for check in checks)
+        missing = sum(check["value"] is None for check in checks)
+        seconds = sum(self.body["seconds"].values())
+        return (
+            f"evaluate: {self.verdict}, {ok} of {len(checks)} checks ok, "
+            f"{missing} not measured, {seconds:.0f} s"
+        )
+
+
+def evaluate(
+    folder: Path,
+    *,
+    base: Base,
+    base_gguf: Path,
+    candidate: Sequence[Path],
+    current: Path | None,
+    identity: Identity,
+    config: GateConfig,
+    seed: int,
+    progress: Progress = lambda event: None,
+    open_runner: OpenRunner | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Judges the `candidate` GGUF (its shards); writes report.json, then report.html, in `folder`.
+
+    Reads held_out.jsonl and train.jsonl there. A candidate that does not load is rejected; a base
+    that does not load raises ModelFileError. `open_runner` is Embedded unless told otherwise.
+    """
+    from distill.evaluate.report import write_report
+
+    limits = limits_for(config, tiny=base.tiny)
+    gate = _Gate(limits, seed, identity, Budget(limits.minutes, clock), progress)
+    gate.open = open_runner or _embedded(limits)
+    gate.material = read_material(folder, base, identity, limits, seed)
+    report = gate.run(folder, base, base_gguf, candidate[0], current)
+    write_atomic(folder / "report.json", json.dumps(report.as_json(), indent=1, ensure_ascii=False))
+    write_report(folder, report.as_json(), identity)
+    return report
+
+
+def _embedded(limits: GateConfig) -> OpenRunner:
+    from distill.embedded import Embedded
+
+    def open_runner(path: Path) -> Runner:
+        return Embedded(path, n_ctx=limits.context_tokens, threads=limits.threads or None)
+
+    return open_runner
+
+
+def read_material(
+    folder: Path, base: Base, identity: Identity, limits: GateConfig, seed: int
+) -> Material:
+    """The rows of the night and the questions made from the registry."""
+    held_out, train = (_read_rows(folder / f"{name}.jsonl") for name in ("held_out", "train"))
+    card = served_card(train or held_out) or identity.default_card()
+    return Material(
+        voice.choose_rows(held_out, limits.held_out_rows, seed),
+        train,
+        make_probes(identity, limits.probes, seed, card=card),
+        make_controls(identity, limits.controls, seed, card=card),
+        make_free(identity, limits.free_texts, seed, card=card),
+        forgetting.read_items(base.path, limits.skill_items, seed) if base.tiny else [],
+        card,
+    )
+
+
+def served_card(rows: Sequence[dict]) -> str:
+    """The system turn most rows carry: the card as it is served, cut for the base."""
+    systems = Counter(
+        row["messages"][0]["content"] for row in rows if row["messages"][0]["role"] == "system"
+    )
+    return systems.most_common(1)[0][0] if systems else ""
+
+
+def _read_rows(path: Path) -> list[dict]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+class _Gate:
+    """One evaluation: the questions, the budget, and what has been told so far."""
+
+    open: OpenRunner
+    material: Material
+
+    def __init__(
+        self,
+        limits: GateConfig,
+        seed: int,
+        identity: Identity,
+        budget: Budget,
+        progress: Progress,
+    ) -> None:
+        self.limits, self.seed, self.identity = limits, seed, identity
+        self.budget, self.progress = budget, progress
+        self.names: Names = known_names(identity)
+
+    def run(
+        self, folder: Path, base: Base, base_gguf: Path, candidate: Path, current: Path | None
+    ) -> Report:
+        junior, base_said, now = Answers(), Answers(), Answers()
+        problem = ""
+        try:
+            self._with(candidate, lambda runner: self._ask_junior(runner, junior))
+        except ModelFileError as error:
+            problem = str(error)
+        if not problem:
+            self._with(base_gguf, lambda runner: self._ask_base(runner, junior, base_said))
+            if current is not None:
+                self._with(current, lambda runner: self._ask_current(runner, junior, now))
+        return self._report(folder.name, base, junior, base_said, now, problem)
+
+    def _with(self, path: Path, ask: Callable[[Runner], None]) -> None:
+        with self.budget.part("load", 1.0):
+            runner = self.open(path)
+        try:
+            ask(runner)
+        finally:
+            runner.close()
+
+    def _each(self, name: str, share: float, items: Sequence, ask: Callable, into: list) -> None:
+        """Asks item by item within the part's time; the first 8 in any case."""
+        with self.budget.part(name, share):
+            for step, item in enumerate(self.budget.take(items), 1):
+                into.append(ask(item))
+                self.progress({"part": name, "step": step, "steps": len(items)})
+
+    def _ask_junior(self, runner: Runner, said: Answers) -> None:
+        asked, limits = self.material, self.limits
+
+        def told(probe: Probe) -> Told:
+            return identity.answer(
+                runner, probe, self.names, max_tokens=limits.answer_tokens, seed=self.seed
+            )
+
+        def free(numbered: tuple[int, Probe]) -> Told:
+            return identity.answer(
+                runner,
+                numbered[1],
+                self.names,
+                max_tokens=limits.free_tokens,
+                seed=self.seed + numbered[0],
+                hot=limits.temperature,
+            )
+
+        self._losses(runner, "held-out loss, junior", asked.held_out, said)
+        self._each("probes", 0.25, asked.probes, told, said.told)
+        self._forced(runner, 'after "I am", junior', self._contexts(), said)
+        self._each("controls", 0.12, asked.controls, told, said.controls)
+        self._each("free texts", 0.1, list(enumerate(asked.free)), free, said.free)
+        self._skills(runner, "skills, junior", asked.skills, said)
+        prefixes = memorisation.choose_prefixes(asked.train, limits.prefixes, self.seed)
+        self._each(
+            "memorisation",
+            0.05,
+            prefixes,
+            lambda row: memorisation.continues_exactly(runner, row),
+            said.exact,
+        )
+
+    def _ask_base(self, runner: Runner, junior: Answers, said: Answers) -> None:
+        """The same rows, contexts and items the junior came to, and a few answers to show."""
+        asked = self.material
+        rows, contexts = asked.held_out[: len(junior.losses)], self._contexts()
+        self._losses(runner, "held-out loss, base", rows, said)
+        self._forced(runner, 'after "I am", base', contexts[: len(junior.forced)], said)
+        self._skills(runner, "skills, base", asked.skills[: len(junior.skills)], said)
+        shown = [one.probe for one in _shown(junior)]
+        self._each(
+            "answers, base",
+            0.03,
+            shown,
+            lambda probe: identity.answer(
+                runner, probe, self.names, max_tokens=self.limits.answer_tokens, seed=self.seed
+            ),
+            said.told,
+        )
+
+    def _ask_current(self, runner: Runner, junior: Answers, said: Answers) -> None:
+        rows = self.material.held_out[: len(junior.losses)]
+        self._losses(runner, "held-out loss, current", rows, said)
+
+    def _losses(self, runner: Runner, name: str, rows: Sequence[dict], said: Answers) -> None:
+        self._each(name, 0.08, rows, lambda row: runner.loss([row]), said.losses)
+
+    def _skills(self, runner: Runner, name: str, items: Sequence[dict], said: Answers) -> None:
+        self._each(name, 0.05, items, lambda item: forgetting.graded(runner, item), said.skills)
+
+    def _forced(self, runner: Runner, name: str, contexts: Sequence[Probe], said: Answers) -> None:
+        def ask(probe: Probe) -> Forced:
+            return identity.forced(
+                runner,
+                probe,
+                self.identity,
+                temperature=self.limits.temperature,
+                seed=self.seed + len(said.forced),
+            )
+
+        self._each(name, 0.1, contexts, ask, said.forced)
+
+    def _contexts(self) -> list[Probe]:
+        """Plain questions for the name, then those without card, in channels, after lures."""
+        asking = [probe for probe in self.material.probes if probe.asks == "name"]
+        asking.sort(key=lambda probe: probe.family not in identity.PLAIN_QUESTIONS)
+        return asking[: self.limits.forced_contexts]
+
+    def _report(
+        self,
+        night: str,
+        base: Base,
+        junior: Answers,
+        base_said: Answers,
+        current: Answers,
+        problem: str,
+    ) -> Report:
+        numbers = self._numbers(junior, base_said, current, problem)
+        checks = make_checks(numbers, self.limits, tiny=base.tiny)
+        verdict, reasons = judge(checks)
+        base_loss = voice.loss_numbers(base_said.losses, seed=self.seed)
+        junior_loss = voice.loss_numbers(junior.losses, seed=self.seed)
+        body = {
+            "base": base.name,
+            "tiny": base.tiny,
+            "checks": [check.as_json() for check in checks],
+            "base_loss": base_loss and base_loss["value"],
+            "junior_loss": junior_loss and junior_loss["value"],
+            "current_loss": _value(voice.loss_numbers(current.losses, seed=self.seed)),
+            "loss": {"base": base_loss, "junior": junior_loss},
+            "identity": {
+                "families": identity.families(junior.told),
+                "controls": identity.families(junior.controls),
+                "forced": identity.forced_numbers(junior.forced, base_said.forced, self.names),
+                "base_forced": identity.forced_numbers(
+                    base_said.forced, base_said.forced, self.names
+                ),
+            },
+            "speaks": voice.speaks_numbers([(one.text, one.stopped) for one in junior.told]),
+            "forgetting": forgetting.forgetting_numbers(base_said.skills, junior.skills),
+            "answers": _side_by_side(junior, base_said),
+            "worst": identity.worst(junior.all),
+            "card": self.material.card,
+            "cut_short": sorted(self.budget.cut_short),
+            "seconds": {k: round(v, 2) for k, v in self.budget.seconds.items()},
+        }
+        words = sentence(self.identity.agent.name, verdict, checks, reasons)
+        return Report(night, verdict, words, reasons, body)
+
+    def _numbers(
+        self, junior: Answers, base: Answers, current: Answers, problem: str
+    ) -> dict[str, dict | None]:
+        """Every number a rule asks for, by its name; None where it could not be measured."""
+        beings = len(rivals(self.identity))
+        numbers: dict[str, dict | None] = {
+            "loads": {"value": 0.0 if problem else 1.0, "note": problem},
+            "other_beings": {"value": float(beings), "note": "" if beings else "none"},
+            "held_out_gain": voice.gain_numbers(junior.losses, base.losses, seed=self.seed),
+            "against_current": voice.gain_numbers(junior.losses, current.losses, seed=self.seed),
+            "memorised": memorisation.memorisation_numbers(junior.exact),
+            "free_as_another": identity.rulings(junior.free, ANOTHER),
+            "forgotten": forgetting_check(
+                forgetting.forgetting_numbers(base.skills, junior.skills), self.limits
+            ),
+        }
+        return numbers | self._speaking(junior) | self._identity(junior, base)
+
+    def _speaking(self, junior: Answers) -> dict[str, dict | None]:
+        found = voice.speaks_numbers([(one.text, one.stopped) for one in junior.told])
+        variety = voice.distinct_3(one.text for one in (*junior.controls, *junior.free))
+        return {
+            "nonempty": found["nonempty"],
+            "stops": found["stops"],
+            "distinct_3": _plain(variety, len(junior.controls) + len(junior.free)),
+        }
+
+    def _identity(self, junior: Answers, base: Answers) -> dict[str, dict | None]:
+        def of(told: Sequence[Told], ruling: str, *families: str) -> dict | None:
+            return identity.rulings([one for one in told if one.probe.family in families], ruling)
+
+        forced = identity.forced_numbers(junior.forced, base.forced, self.names)
+        plain = identity.PLAIN_QUESTIONS
+        asked = ("are_you_self", "are_you_seen", "are_you_unseen", "author")
+        return {
+            "right": of(junior.told, RIGHT, *plain),
+            "as_another": of(junior.told, ANOTHER, *plain),
+            "as_another_anywhere": identity.rulings(junior.told, ANOTHER),
+            "right_no_card": of(junior.told, RIGHT, "no_card"),
+            "right_lure": of(junior.told, RIGHT, "lure"),
+            "right_channel": of(junior.told, RIGHT, "channel"),
+            **{family: of(junior.told, RIGHT, family) for family in asked},
+            "over_claims": of(junior.controls, RIGHT, "journal", "status"),
+            "over_claims_plain": of(junior.controls, RIGHT, "ordinary"),
+            "over_claims_who_is": of(junior.controls, RIGHT, "who_is"),
+            **{key: forced[key] for key in ("greedy_own", "greedy_other")},
+            **{key: forced[key] for key in ("sampled_own", "sampled_other")},
+            "own_above": forced["above_over_base"],
+            "margin": _plain(forced["margin"], forced["n"]),
+            "margin_over_base": _plain(forced["margin_over_base"], forced["n"]),
+        }
+
+
+def _plain(value: float | None, n: int) -> dict | None:
+    return None if value is None else {"value": value, "n": n, "interval": None}
+
+
+def _value(number: dict | None) -> float | None:
+    return number and number["value"]
+
+
+def _shown(junior: Answers) -> list[Told]:
+    """The answers the report shows beside the base's: the first of each kind, never the best."""
+    first: dict[str, Told] = {}
+    for one in (*junior.told, *junior.controls):
+        first.setdefault(one.probe.family, one)
+    return [first[family] for family in SHOWN if family in first]
+
+
+def _side_by_side(junior: Answers, base: Answers) -> list[dict]:
+    theirs = {one.probe.question: one.text for one in base.told}
+    return [
+        {
+            "question": one.probe.question,
+            "family": one.probe.family,
+            "junior": one.text,
+            "base": theirs.get(one.probe.question),
+        }
+        for one in _shown(junior)
+    ]
+
+
+def _clean(value: Any) -> Any:
+    """JSON has no nan and no infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _clean(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return value
