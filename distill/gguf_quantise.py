@@ -149,7 +149,7 @@ def quantise_file(source: Path, target: Path, quantisation: str, threads: int) -
     """llama.cpp's own quantiser from file to file, in process. Raises StageError when it fails."""
     from llama_cpp import llama_cpp
 
-    from distill.llama_log import quiet_log
+    from distill.llama import quiet_log
 
     log = quiet_log()
     log.clear()

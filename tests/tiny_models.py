@@ -37,6 +37,7 @@ TEXTS = [
     "",
 ]
 FAMILIES = ("qwen2", "qwen3", "llama")
+PROJECTIONS = [f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")]
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,17 @@ class TinyBase:
 
 def make_tokenizer(folder: Path, family: str, vocabulary: int = 400) -> None:
     """A byte-level BPE with the family's splitting, control tokens and chat template."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        processors,
+        trainers,
+    )
     from tokenizers import pre_tokenizers as pre
-    from tokenizers import processors, trainers
 
     llama = family == "llama"
     special = SPECIAL["llama" if llama else "qwen"]
@@ -132,7 +141,7 @@ def make_adapter(base: TinyBase, folder: Path, *, seed: int = 1, **lora) -> Path
         "r": 4,
         "lora_alpha": 8,
         "task_type": "CAUSAL_LM",
-        "target_modules": "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split(),
+        "target_modules": PROJECTIONS,
     }
     model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
     model = peft.get_peft_model(model, peft.LoraConfig(**given | lora))
