@@ -17,20 +17,22 @@ class Source:
     """How one kind of source is listed and read.
 
     `list_files(root)` yields the files that may hold records; `read_file(file, root)` yields a
-    record for everything in one, and at least one; `watch`: worth watching for changes.
+    record for everything in one, and at least one; `watch`: worth watching for changes;
+    `same_key`: what another message under the same key means (memory.store).
     """
 
     kind: str
     list_files: Callable[[Path], Iterator[Path]]
     read_file: Callable[[Path, Path], Iterator[Record]]
     watch: bool = True
+    same_key: str = "update"
 
 
 SOURCES: dict[str, Source] = {
     kind: Source(kind, folder.list_files, partial(texts.read_file, source=kind))
     for kind in texts.KINDS
 }
-SOURCES["relay"] = Source("relay", relay.list_files, relay.read_file)
+SOURCES["relay"] = Source("relay", relay.list_files, relay.read_file, same_key="relay")
 
 
 def read_messages(kind: str, path: Path) -> Iterator[Record]:

@@ -1,0 +1,129 @@
+"""Stores one message: new, updated, or a duplicate."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+from memory.db import MESSAGE_COLUMNS, Database, to_stored
+from memory.message import Message
+
+COLUMNS = (*MESSAGE_COLUMNS, "ingested_at")
+INSERT = (
+    f"insert into messages ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})"
+    " on conflict (source, external_id) do nothing"  # REPLACE would move rowids
+)
+CONTENT = ("subject", "text")  # a change of these is a new version
+# A change of these updates the row; `path` is not among them: a mail's file is renamed with its
+# flags, and one mail lies in several folders.
+ABOUT = ("kind", "conversation", "author", "recipients", "sent_at", "reply_to", "origin")
+STORED = ("id", *CONTENT, *ABOUT)
+
+
+def store(
+    db: Database,
+    message: Message,
+    now: str,
+    *,
+    rule: str = "update",
+    file_time: str | None = None,
+) -> str:
+    """Insert or update a message inside a transaction: "messages", "updated" or "duplicates".
+
+    What another message under a key that is there means is the source's `rule`:
+    "update"   the same thing, edited: the row keeps its id, its former text goes to `versions`;
+    "relay"    an id used again: by another author or at another time it is stored as `5#2`;
+    "mail"     a Message-ID used again: another body is stored under the hash of the mail.
+    `now` is ISO-8601. `file_time`, the file's mtime, never replaces a date already known.
+    """
+    values = _values(message)
+    if db.execute(INSERT, [*values.values(), now]).rowcount:
+        return "messages"
+    stored = _stored(db, values)
+    if rule == "mail":
+        return _settle_mail(db, message, stored, now)
+    if rule == "relay" and any(values[name] != stored[name] for name in ("author", "sent_at")):
+        other = replace(message, external_id=_next_key(message.external_id))
+        return store(db, other, now, rule=rule)
+    edited = values["text"] != stored["text"]
+    if rule == "relay" and edited and _is_former(db, stored["id"], values["text"]):
+        return "duplicates"  # a feed that holds both versions would swap them at each reading
+    return _update(db, stored, values, now, file_time)
+
+
+def _values(message: Message) -> dict[str, Any]:
+    values = {name: getattr(message, name) for name in MESSAGE_COLUMNS}
+    values["recipients"] = json.dumps(message.recipients, ensure_ascii=False)
+    values["sent_at"] = to_stored(message.sent_at)
+    return {name: storable(value) for name, value in values.items()}
+
+
+def storable(value: str | None) -> str | None:
+    """Text as SQLite can hold it: a lone surrogate becomes U+FFFD."""
+    if value is None or value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _stored(db: Database, values: dict[str, Any]) -> dict[str, Any]:
+    sql = f"select {', '.join(STORED)} from messages where source = ? and external_id = ?"
+    row = db.execute(sql, [values["source"], values["external_id"]]).fetchone()
+    return dict(zip(STORED, row, strict=True))
+
+
+def _next_key(key: str) -> str:
+    base, mark, number = key.rpartition("#")
+    return f"{base}#{int(number) + 1}" if mark and number.isdecimal() else f"{key}#2"
+
+
+def _is_former(db: Database, number: int, text: str) -> bool:
+    sql = "select 1 from versions where message_id = ? and text = ?"
+    return db.execute(sql, [number, text]).fetchone() is not None
+
+
+def _update(
+    db: Database, stored: dict[str, Any], values: dict[str, Any], now: str, file_time: str | None
+) -> str:
+    changed = {name: values[name] for name in ABOUT + CONTENT if values[name] != stored[name]}
+    if stored["sent_at"] and changed.get("sent_at", "") in (None, file_time):
+        del changed["sent_at"]
+    if not changed:
+        return "duplicates"
+    if not changed.keys().isdisjoint(CONTENT):
+        sql = "insert into versions (message_id, subject, text, replaced_at) values (?, ?, ?, ?)"
+        db.execute(sql, [stored["id"], stored["subject"], stored["text"], now])
+    _set(db, stored["id"], changed)
+    return "updated"
+
+
+def _set(db: Database, number: int, changed: dict[str, Any]) -> int:
+    columns = ", ".join(f"{name} = ?" for name in changed)
+    sql = f"update or ignore messages set {columns} where id = ?"
+    return db.execute(sql, [*changed.values(), number]).rowcount
+
+
+# --- mail -------------------------------------------------------------------------------------
+
+
+def mail_key(sent_at: str, author: str, subject: str, text: str) -> str:
+    """The key of a mail by what it says, for one whose Message-ID is missing or another's."""
+    content = "\0".join((sent_at, author, subject, text))
+    return "sha256:" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()
+
+
+def _settle_mail(db: Database, message: Message, stored: dict[str, Any], now: str) -> str:
+    """Of several mails under one Message-ID the least hash has it, whatever came first."""
+    values = _values(message)
+    ours, theirs = (
+        mail_key(mail["sent_at"] or "", mail["author"], mail["subject"], mail["text"])
+        for mail in (values, stored)
+    )
+    if ours == theirs:
+        return "duplicates"
+    if values["text"] == stored["text"]:  # a copy through a list, with its mark in the subject
+        if ours < theirs:
+            _set(db, stored["id"], {name: values[name] for name in ABOUT + CONTENT})
+        return "duplicates"
+    if ours < theirs and _set(db, stored["id"], {"external_id": theirs}):
+        return store(db, message, now)
+    return store(db, replace(message, external_id=ours), now)
