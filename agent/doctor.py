@@ -11,7 +11,6 @@ from pathlib import Path
 
 from agent.config import Config, load_config
 from memory.errors import JuniorError, UserError
-from memory.files import free_bytes
 
 SAFE_SQLITE = (3, 51, 3)
 Check = dict[str, object]
@@ -66,7 +65,7 @@ def _sqlite(config: Config) -> Iterator[Check]:
 
 
 def _disk(config: Config) -> Iterator[Check]:
-    free, needed = free_bytes(config.home), config.schedule.min_free_gb * 1e9
+    free, needed = shutil.disk_usage(config.home).free, config.schedule.min_free_gb * 1e9
     yield _check("disk", free >= needed, f"{free / 1e9:.1f} GB free",
                  f"a night needs {needed / 1e9:.1f} GB: free some space")  # fmt: skip
 

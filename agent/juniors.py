@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.nights import find_night
+from agent.stages import read_card
 from distill import release
-from distill.identity import load_identity
 from memory.db import open_database
 from memory.errors import UserError
 
@@ -18,7 +18,7 @@ from memory.errors import UserError
 def generation_rows(config: Config) -> list[dict]:
     """`junior generations`: the newest first."""
     with open_database(config.database_path) as db:
-        return release.list_generations(db)
+        return [generation.as_json() for generation in release.list_generations(db)]
 
 
 def rollback(config: Config, generation: str) -> dict:
@@ -41,25 +41,16 @@ def publish(config: Config) -> dict:
             print("junior: nothing has been released yet, so nothing is published", file=sys.stderr)
             return {"generation": None, "tag": None}
         server = release.connect(config.publish)
-        if server is None:
-            raise UserError(
-                "no Ollama answers: start it, or set publish.host; until then "
-                "`junior chat` answers from the embedded runner"
-            )
-        found = release.publish_current(
-            db,
-            config.home,
-            identity=load_identity(config.identity_path),
-            config=config.publish,
-            server=server,
-        )
+        for line in release.publish_current(db, config.home, server, config.publish):
+            print(f"junior: {line}", file=sys.stderr)
+        found = release.current_generation(db)
     return {"generation": found.id, "tag": found.tag}
 
 
 def pin(config: Config, generation: str, pinned: bool) -> dict:
     """Keeps a generation whatever is pruned, or lets it go."""
     with open_database(config.database_path) as db:
-        release.pin(db, generation, pinned)
+        release.pin(db, generation, pinned=pinned)
     return {"generation": generation, "pinned": pinned}
 
 
@@ -102,10 +93,9 @@ def open_junior(config: Config, name: str) -> Iterator[Junior]:
 
     folder = _folder(config, name)
     files = json.loads((folder / "export.json").read_text())["files"]
-    identity = load_identity(folder / "identity.toml")
     runner = Embedded(folder / files[0]["name"])
     try:
-        yield Junior(folder.name, identity.card, runner, config.publish.temperature)
+        yield Junior(folder.name, read_card(folder), runner, config.publish.temperature)
     finally:
         runner.close()
 
@@ -120,7 +110,7 @@ def _folder(config: Config, name: str) -> Path:
                 "no junior has been released yet: run `junior night`, or talk to a rejected "
                 "candidate with `junior chat --generation NIGHT`"
             )
-        release.verify_files(config.home, current)
+        release.generation_files(config.home, current)
         name = current.id
     folder = find_night(config, name)
     if not (folder / "export.json").exists() or not list(folder.glob("*.gguf")):

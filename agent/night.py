@@ -4,6 +4,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
 from memory.db import open_database
 from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
-from memory.files import free_bytes, make_private_dir, write_atomic
+from memory.files import make_private_dir, write_atomic
 
 STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
 LIMIT_MINUTES = {"base": 60, "ingest": 120, "curate": 60, "export": 60, "evaluate": 120}
@@ -123,7 +124,7 @@ def _check_before(config: Config) -> None:
     """What would fail for certain later is said now: identity, base, disk."""
     if not config.identity_path.exists():
         raise UserError(f"{config.identity_path} is missing: run `junior init` first")
-    free, needed = free_bytes(config.home), config.schedule.min_free_gb * 1e9
+    free, needed = shutil.disk_usage(config.home).free, config.schedule.min_free_gb * 1e9
     if free < needed:
         raise UserError(
             f"{config.home}: {free / 1e9:.1f} GB free, a night needs {needed / 1e9:.1f} GB "

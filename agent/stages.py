@@ -103,14 +103,14 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
         seed=config.train.seed,
         progress=tell,
     )
-    return f"evaluate: {report.verdict}, {report.sentence}"
+    return str(report)
 
 
 def make_tiny_base(config: Config, folder: Path, tell: Tell) -> str:
     """The built-in base, made on this machine."""
-    from distill.tiny_base import make_tiny_base as make
+    from distill.base import make_tiny_base as make
 
-    return f"base: tiny, made at {make(progress=tell).path}"
+    return f"base: tiny, made at {make(tell).path}"
 
 
 RUN: dict[str, Callable[[Config, Path, Tell], str]] = {
@@ -129,14 +129,28 @@ def release(config: Config, night_id: str, folder: Path) -> str:
 
     base = resolve_base(config.base.name, config.base.revision)
     server = connect(config.publish)
-    identity = load_identity(folder / "identity.toml")
     with open_database(config.database_path) as db:
         generation = publish(
-            db, config.home, night_id, base=base, identity=identity, config=config.publish,
+            db,
+            config.home,
+            night_id,
+            base=base,
+            card=read_card(folder),
+            config=config.publish,
             server=server,
-        )  # fmt: skip
+        )
     where = f"Ollama as {generation.tag}" if generation.tag else "the embedded runner"
     return f"release: {generation.id} is current, served by {where}"
+
+
+def read_card(folder: Path) -> str:
+    """The system card this night's rows were built with: the one it is judged and served with."""
+    try:
+        return json.loads((folder / "manifest.json").read_text())["system_card"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelFileError(
+            f"{folder / 'manifest.json'}: not a whole manifest: {error}"
+        ) from error
 
 
 def free_the_gpu(config: Config) -> None:
@@ -175,7 +189,7 @@ def read_verdict(folder: Path) -> tuple[str, str]:
         report = json.loads((folder / "report.json").read_text())
         return report["verdict"], report["sentence"]
     except (OSError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{folder / 'report.json'}: not a whole report ({error})") from error
+        raise ModelFileError(f"{folder / 'report.json'}: not a whole report: {error}") from error
 
 
 def remove_folder(folder: Path) -> None:
