@@ -10,8 +10,6 @@ from distill.base_files import is_kept
 from memory.errors import ModelFileError, UserError
 from memory.files import sha256_file
 
-# Unsafe formats are never asked for; nothing of a repository is ever run.
-
 
 def repository_files(
     name: str, revision: str, endpoint: str | None
@@ -101,16 +99,15 @@ def is_whole(file: Path, size: int, known: str) -> bool:
 
 def reporting(progress: Callable[[dict], None], total: int) -> type:
     """A tqdm class that draws nothing and reports the bytes on disk to `progress`."""
-    from tqdm.auto import tqdm
+    from huggingface_hub.utils import tqdm
 
     class Reporting(tqdm):
         def __init__(self, *args, **kwargs) -> None:
-            name = kwargs.pop("name", "")
-            self.counts = name == "huggingface_hub.snapshot_download"
+            self.counts = kwargs.get("name") == "huggingface_hub.snapshot_download"
             super().__init__(*args, **{**kwargs, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
-            self.n += n or 0
+            self.n += n or 0  # tqdm itself counts nothing when it draws nothing
             if self.counts:
                 progress({"bytes": min(int(self.n), total), "total_bytes": total})
 
@@ -135,7 +132,7 @@ def in_plain_words(error: Exception, name: str, revision: str) -> UserError:
     if isinstance(error, hub.RevisionNotFoundError):
         return UserError(f"{name}: it has no revision {revision}.")
     if isinstance(error, hub.HFValidationError):
-        return UserError(f"{name}: no name of a model; it should look like {'OWNER/NAME'}.")
+        return UserError(f"{name}: no name of a model; it should look like OWNER/NAME.")
     if isinstance(error, hub.OfflineModeIsEnabled) or os.environ.get("HF_HUB_OFFLINE") == "1":
         return UserError(f"{name}: HF_HUB_OFFLINE is set, so nothing was fetched. Unset it.")
     if isinstance(error, hub.HfHubHTTPError) and error.response is not None:

@@ -40,7 +40,8 @@ THINGS = _split(
     "stone gate|tower door|harbour bell|winter coat|garden chair|school roof|market tent|"
     "boat mast|mountain hut|clock face|glass lamp|wooden horse|silk flag|iron key|paper kite|"
     "kitchen wall|ship sail|postman's bag|royal seal|old wagon|night train|chess king|"
-    "stage curtain|baker's van|lighthouse door|council table|ferry ticket|copper pot|music box|queen's hat",
+    "stage curtain|baker's van|lighthouse door|council table|ferry ticket|"
+    "copper pot|music box|queen's hat",
     "|",
 )
 COLOURS = _split("red blue green yellow white black brown grey orange purple")
