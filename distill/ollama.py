@@ -296,7 +296,8 @@ class Ollama:
                     f"{timeout_seconds:.0f} s; another program uses it: try again later"
                 )
             for tag in loaded:
-                self.unload(tag)
+                with contextlib.suppress(PublishError):  # gone or reloaded: the next look tells
+                    self.unload(tag)
             asked |= set(loaded)
             time.sleep(every_seconds)
         return sorted(asked)
