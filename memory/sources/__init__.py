@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from memory.message import Message, Skipped, Unreadable
-from memory.sources import folder, relay, texts
+from memory.sources import folder, mail, maildir, mbox, relay, texts
 
 Record = Message | Unreadable | Skipped
 
@@ -32,7 +32,12 @@ SOURCES: dict[str, Source] = {
     kind: Source(kind, folder.list_files, partial(texts.read_file, source=kind))
     for kind in texts.KINDS
 }
-SOURCES["relay"] = Source("relay", relay.list_files, relay.read_file, same_key="relay")
+SOURCES |= {
+    "relay": Source("relay", relay.list_files, relay.read_file, same_key="relay"),
+    "maildir": Source("maildir", maildir.list_files, maildir.read_file, same_key="mail"),
+    "mbox": Source("mbox", mbox.list_files, mbox.read_file, same_key="mail"),
+    "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail"),
+}
 
 
 def read_messages(kind: str, path: Path) -> Iterator[Record]:

@@ -35,7 +35,7 @@ def list_files(root: Path) -> Iterator[Path]:
     if not root.is_dir():
         yield root
         return
-    yield from _walk(root, {_identity(root)})
+    yield from _walk(root, {identity(root)})
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
@@ -50,12 +50,13 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
             continue
         if not path.is_dir():
             yield path
-        elif (identity := _identity(path)) not in seen:
-            seen.add(identity)
+        elif (inode := identity(path)) not in seen:
+            seen.add(inode)
             yield from _walk(path, seen)
 
 
-def _identity(folder: Path) -> tuple[int, int]:
+def identity(folder: Path) -> tuple[int, int]:
+    """What makes a folder the same one under another name: device and inode."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 

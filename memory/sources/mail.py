@@ -1,0 +1,278 @@
+"""Turns the bytes of one mail into a Message."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email.header import decode_header
+from email.message import Message as Mail
+from email.parser import BytesParser
+from email.utils import getaddresses, parsedate_to_datetime
+from pathlib import Path
+
+from memory.db import to_stored
+from memory.message import Message, Skipped, Unreadable
+from memory.sources import folder
+from memory.sources.dates import as_utc
+from memory.sources.html import html_to_text
+from memory.store import mail_key
+
+TEXT_TYPES = ("text/plain", "text/html", "text/enriched", "text/markdown")
+LARGEST_MAIL_BYTES = 96 * 2**20
+MOST_PARTS = 500
+HEADERS = ("from", "to", "date", "subject", "message-id", "received", "sender", "return-path",
+           "mime-version", "content-type")  # fmt: skip
+ENCODINGS = {  # what senders write, and what they mean
+    "us-ascii": "utf-8", "ascii": "utf-8", "iso-8859-1": "cp1252", "latin-1": "cp1252",
+    "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
+    "shift_jis": "cp932", "iso-8859-8-i": "iso-8859-8", "x-sjis": "cp932", "utf8": "utf-8",
+    "cp-850": "cp850", "x-gbk": "gb18030", "unicode-1-1-utf-7": "utf-7",
+}  # fmt: skip
+# What the library's readers raise on broken headers and bodies; 5 of 1,406 real mails do.
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
+MESSAGE_ID = re.compile(r"<[^<>\s]+>|[^<>\s]+@[^<>\s]+")
+REPLY_MARK = re.compile(
+    r"\s*(?:(?:re|aw|sv|antw|vs|ref|fwd?|wg|tr|rv|enc|回复|答复|转发|yn|ynt)(?:\[\d+\])?\s*[:：]\s*|"
+    r"\[[^\]]{1,40}\]\s*)+",
+    re.IGNORECASE,
+)
+
+
+def list_files(root: Path) -> Iterator[Path]:
+    """Every visible file: of the source `eml` each is one mail."""
+    return folder.list_files(root)
+
+
+def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped]:
+    """The one mail of a file."""
+    path = folder.relative(file, root)
+    data = folder.read_bytes(file, path, LARGEST_MAIL_BYTES)
+    yield read_mail(data, path) if isinstance(data, bytes) else data
+
+
+def read_mail(
+    data: bytes, path: str, where: str = "", envelope: datetime | None = None
+) -> Message | Unreadable | Skipped:
+    """One mail as a Message; Unreadable where it has no header at all. Raises nothing.
+
+    `envelope` is the time of the mbox `From ` line, for a mail without a date of its own.
+    """
+    if not data.strip():
+        return Skipped(path, where, "empty file")
+    try:
+        mail = BytesParser().parsebytes(data)
+        if not any(name in mail for name in HEADERS):
+            return Unreadable(path, where, "has none of the headers that make a mail")
+        return _message(mail, path, envelope)
+    except BROKEN as error:
+        return Unreadable(path, where, f"is no mail that can be read: {error or type(error)}")
+
+
+def _message(mail: Mail, path: str, envelope: datetime | None) -> Message:
+    author = read_addresses(raw_header(mail, "from") or raw_header(mail, "sender"))[:1]
+    subject = " ".join(header(mail, "subject").split())
+    sent_at = read_date(header(mail, "date")) or envelope
+    text = body_text(mail)
+    identity = _first_id(header(mail, "message-id"))
+    references = _ids(header(mail, "references"))
+    replied = _ids(header(mail, "in-reply-to"))[:1] or references[-1:]
+    sender = author[0] if author else ""
+    return Message(
+        source="mail",
+        kind="mail",
+        external_id=identity or mail_key(to_stored(sent_at) or "", sender, subject, text),
+        conversation=(references or replied or [identity or _bare_subject(subject)])[0],
+        author=sender,
+        recipients=tuple(read_addresses(raw_header(mail, "to"), raw_header(mail, "cc"))),
+        sent_at=sent_at,
+        subject=subject,
+        text=text,
+        reply_to=replied[0] if replied else "",
+        origin="system" if machine_reason(mail) else "spoken",
+        path=path,
+    )
+
+
+# --- headers ----------------------------------------------------------------------------------
+
+
+def header(mail: Mail, name: str) -> str:
+    """A header decoded and on one line; "" without one."""
+    return decode_words(raw_header(mail, name))
+
+
+def raw_header(mail: Mail, name: str) -> str:
+    """The first header of that name on one line, its encoded words as they are."""
+    for key, value in mail.raw_items():
+        if key.lower() == name:
+            data = str(value).encode("utf-8", "surrogateescape")  # raw 8-bit bytes are in there
+            return " ".join(_decode(data, "utf-8").split())
+    return ""
+
+
+def decode_words(value: str) -> str:
+    """`=?utf-8?q?Gr=C3=BC=C3=9Fe?=` as words (RFC 2047); what cannot be decoded stays."""
+    if "=?" not in value:
+        return value
+    try:
+        parts = decode_header(value)
+    except BROKEN:
+        return value
+    words = (
+        part if isinstance(part, str) else _decode(part, _encoding(name)) for part, name in parts
+    )
+    return " ".join("".join(words).split())
+
+
+def read_addresses(*values: str) -> list[str]:
+    """ "Name <address>" or "address" for each in raw headers; a header without any stays whole.
+
+    Archives write "ada at example.org (Ada)": the comment is the name.
+    """
+    found: list[str] = []
+    for value in filter(None, values):
+        try:
+            pairs = getaddresses([re.sub(r"(?<=\S) at (?=[^\s()<>]+\.\w)", "@", value)])
+        except BROKEN:
+            pairs = []
+        names = [_address(decode_words(name).strip(), address.strip()) for name, address in pairs]
+        found += [name for name in names if name] or [decode_words(value)]
+    return found
+
+
+def _address(name: str, address: str) -> str:
+    if " " in address:  # "Ada Lovelace ada@example.org", as some archives write
+        name, _, address = address.rpartition(" ")
+        name = name.strip(' "')
+    return f"{name} <{address}>" if name and address and name != address else address or name
+
+
+def read_date(value: str) -> datetime | None:
+    """A Date header as aware UTC; None where it is broken."""
+    try:
+        return as_utc(parsedate_to_datetime(value)) if value else None
+    except (*BROKEN, OverflowError):
+        return None
+
+
+def _ids(value: str) -> list[str]:
+    return MESSAGE_ID.findall(value)
+
+
+def _first_id(value: str) -> str:
+    return next(iter(_ids(value)), "") or value.strip()
+
+
+def _bare_subject(subject: str) -> str:
+    """A subject without Re:, Fwd: and list marks, in lower case: a conversation's name."""
+    return REPLY_MARK.sub("", subject, count=1).strip().lower()
+
+
+# --- bodies -----------------------------------------------------------------------------------
+
+
+def body_text(mail: Mail) -> str:
+    """The words of a mail: plain text where there is one, else its HTML; no attachments.
+
+    A text that came with a file name counts where there is no other.
+    """
+    parts = list(_text_parts(mail))
+    for chosen in ([part for part in parts if not part.get_filename()], parts):
+        for html, convert in ((False, str), (True, html_to_text)):
+            shown = [part for part in chosen if (part.get_content_type() == "text/html") == html]
+            texts = [convert(decode_part(part)) for part in shown]
+            if text := "\n\n".join(text.strip("\n") for text in texts if text.strip()):
+                return text.rstrip()
+    return ""
+
+
+def _text_parts(mail: Mail) -> Iterator[Mail]:
+    """Text parts that are shown; of a report and of a forwarded mail only what is said about it."""
+    waiting = [mail]
+    for _ in range(MOST_PARTS):
+        if not waiting:
+            return
+        part = waiting.pop(0)
+        kind = part.get_content_type()
+        if not part.is_multipart():
+            # a multipart whose boundary is not in its text is read as the text it is
+            shown = kind in TEXT_TYPES or kind.startswith("multipart/")
+            if shown and part.get_content_disposition() != "attachment":
+                yield part
+        elif kind.startswith("multipart/"):
+            children = part.get_payload()
+            waiting[:0] = children[:1] if kind == "multipart/report" else children
+
+
+def decode_part(part: Mail) -> str:
+    """A text part as text with "\\n" line ends, whatever its charset claims."""
+    try:
+        data = part.get_payload(decode=True) or b""
+    except BROKEN:
+        data = str(part.get_payload()).encode("utf-8", "replace")
+    try:
+        charset = part.get_content_charset() or ""
+    except BROKEN:
+        charset = ""
+    return _decode(data, _encoding(charset)).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding(charset: str | None) -> str:
+    name = (charset or "utf-8").strip("\"' ").lower()
+    return ENCODINGS.get(name, name)
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    for name in (encoding, "utf-8", "cp1252"):
+        try:
+            return data.decode(name)
+        except (LookupError, ValueError):
+            continue
+    return data.decode("latin-1")
+
+
+# --- machines ---------------------------------------------------------------------------------
+
+MACHINE_SENDERS = re.compile(
+    r"(?:mailer[-_.]?daemon|mail[-_.]?delivery|postmaster|(?:do[-_.]?)?no[t]?[-_.]?reply"
+    r"|auto[-_.]?(?:reply|responder|respond|mailer|confirm)|bounces?|daemon)\b",
+    re.IGNORECASE,
+)
+REPORT_TYPES = ("multipart/report", "message/delivery-status",
+                "message/disposition-notification")  # fmt: skip
+MACHINE_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply",
+                   "x-autogenerated", "x-failed-recipients", "x-autoreply-from", "x-cron-env",
+                   "x-mail-autoreply", "x-vacation")  # fmt: skip
+MACHINE_SUBJECTS = re.compile(
+    r"\W*(?:out of (?:the )?office\b|automatic reply\b|auto(?:matic)?[- ]?(?:reply|response)\b"
+    r"|autoreply\b|abwesenheit|abwesend\b|automatische (?:antwort|abwesenheit)"
+    r"|réponse automatique|respuesta automática|risposta automatica|automatisch antwoord"
+    r"|自动回复|自動返信|undeliver(?:able|ed)\b|returned mail\b|delivery status notification"
+    r"|mail delivery (?:failed|failure|subsystem)|failure notice\b|delivery failure\b)",
+    re.IGNORECASE,
+)
+
+
+def machine_reason(mail: Mail) -> str:
+    """The strong sign that a machine wrote this mail, in words; "" without one.
+
+    List-* headers and `Precedence: bulk` are no such sign: they would drop 209 of 277 human mails
+    of a list (RFC 3834 tells of Auto-Submitted, RFC 6522 of multipart/report).
+    """
+    submitted = header(mail, "auto-submitted").lower()
+    if submitted and not submitted.startswith("no"):
+        return f"Auto-Submitted: {submitted}"
+    if mail.get_content_type() in REPORT_TYPES:
+        return mail.get_content_type()
+    if raw_header(mail, "return-path") == "<>":
+        return "Return-Path: <>"
+    for name in MACHINE_HEADERS:
+        if header(mail, name).lower() not in ("", "no", "false"):
+            return name
+    if header(mail, "precedence").lower() in ("auto_reply", "auto-reply"):
+        return "Precedence: auto_reply"
+    for address in read_addresses(raw_header(mail, "from"), raw_header(mail, "sender")):
+        local = address.rpartition("<")[2].partition("@")[0]
+        if MACHINE_SENDERS.match(local):
+            return f"sender {local}"
+    subject = MACHINE_SUBJECTS.match(header(mail, "subject"))
+    return f"subject {subject[0].strip()}" if subject else ""

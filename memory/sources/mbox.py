@@ -1,0 +1,89 @@
+"""Reads mbox files as a stream, mail by mail."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from memory.message import Message, Skipped, Unreadable
+from memory.sources import folder
+from memory.sources.dates import as_utc
+from memory.sources.mail import LARGEST_MAIL_BYTES, read_date, read_mail
+
+list_files = folder.list_files
+HEADER = re.compile(rb"[!-9;-~]+:(?:[ \t]|\r?$)")
+ENVELOPE_DATE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d)? .*\d{4}.*$")
+
+
+def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped]:
+    """Every mail of an mbox file; its number in the file is the place of a reject."""
+    path = folder.relative(file, root)
+    start = folder.read_bytes(file, path, 2**63, first=5)
+    if not isinstance(start, bytes):
+        yield start
+    elif not start:
+        yield Skipped(path, "", "empty file")
+    elif start != b"From ":
+        yield Skipped(path, "", "not an mbox file")
+    else:
+        yield from _read(file, path)
+
+
+def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
+    try:
+        with open(file, "rb") as lines:
+            for number, (envelope, mail) in enumerate(split(lines), 1):
+                place = f"mail {number}"
+                if len(mail) > LARGEST_MAIL_BYTES:
+                    yield Unreadable(path, place, f"is larger than {LARGEST_MAIL_BYTES >> 20} MiB")
+                else:
+                    yield read_mail(mail, path, place, _envelope_date(envelope))
+    except OSError as error:
+        yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
+
+
+def split(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """(the `From ` line, the mail) one by one; of a mail that is too large only its beginning.
+
+    `From ` begins a mail at the start or after a blank line, and with a header within two lines:
+    people do begin paragraphs with "From ". `>From ` stays as it is: unquoted, a quotation would
+    pass for the writer's own words.
+    """
+    envelope, mail, size, blank = b"", [], 0, True
+    for line, following in _with_following(lines):
+        if blank and line.startswith(b"From ") and any(map(HEADER.match, following)):
+            if envelope:
+                yield envelope, b"".join(mail)
+            envelope, mail, size = line, [], 0
+        elif size <= LARGEST_MAIL_BYTES:
+            mail.append(line)
+            size += len(line)
+        blank = not line.strip()
+    if envelope:
+        yield envelope, b"".join(mail)
+
+
+def _with_following(lines: Iterable[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Each line with the two after it."""
+    window: list[bytes] = []
+    for line in lines:
+        window.append(line)
+        if len(window) == 3:
+            yield window[0], window[1:]
+            del window[0]
+    while window:
+        yield window[0], window[1:]
+        del window[0]
+
+
+def _envelope_date(line: bytes) -> datetime | None:
+    """The time of a `From ` line, which asctime() writes; without a zone it is UTC."""
+    hit = ENVELOPE_DATE.search(line.decode("latin-1").strip())
+    if not hit:
+        return None
+    for pattern in ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %Y %z", "%a %b %d %H:%M:%S %z %Y"):
+        try:
+            return as_utc(datetime.strptime(hit[0], pattern))
+        except ValueError:
+            continue
+    return read_date(hit[0])
