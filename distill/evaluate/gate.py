@@ -272,7 +272,7 @@ def show(value: float | None, unit: str = "share") -> str:
         return f"{value:.0f}"
     if unit == "yes":
         return "yes" if value else "no"
-    return f"{value:.0%}".replace("%", " %") if value in (0, 1) else f"{100 * value:.1f} %"
+    return f"{100 * value:.1f}".removesuffix(".0") + " %"
 
 
 def _finite(value: float | None) -> bool:

@@ -1,0 +1,92 @@
+"""A runner of canned answers, for the gate's tests."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.identity import Alias, Being, Identity
+from memory.errors import ModelFileError
+
+MERIDIAN = Identity(
+    agent=Being("Meridian", "self", (Alias("KometzRobot", use="handle"),)),
+    beings=(
+        Being("Sammy Jankis", "other_ai", (Alias("Sammy"),)),
+        Being("Joel Kometz", "human", (Alias("Joel"),)),
+        Being("Okafor", "character"),
+        Being("Claude", "base_model"),
+    ),
+    operator="Joel Kometz",
+)
+
+
+@dataclass
+class FakeReply:
+    text: str
+    stopped: bool = True
+
+    @property
+    def tokens(self) -> int:
+        return len(self.text.split())
+
+
+@dataclass
+class FakeRunner:
+    """`say(messages, prefix)` answers; `nats` is its loss; `likes` the name it prefers."""
+
+    say: Callable[[list[dict], str], str]
+    nats: float = 3.0
+    likes: str = "Meridian"
+    stopped: bool = True
+    asked: int = 0
+
+    def chat(self, messages, *, max_tokens=200, temperature=0.0, seed=0, prefix="") -> FakeReply:
+        self.asked += 1
+        return FakeReply(self.say(messages, prefix), self.stopped)
+
+    def loss(self, rows) -> tuple[float, int]:
+        return self.nats + 0.01 * (len(rows[0]["messages"][-1]["content"]) % 7), 20
+
+    def log_probability(self, messages, prefix, continuations) -> list[float]:
+        return [-1.0 if name.strip() == self.likes else -5.0 for name in continuations]
+
+    def close(self) -> None:
+        pass
+
+
+def says_name(name: str) -> Callable[[list[dict], str], str]:
+    """Answers whoever asks with `name`, and everything else without one."""
+
+    def say(messages: list[dict], prefix: str) -> str:
+        question = messages[-1]["content"]
+        if prefix:
+            return f" {name}."
+        about = re.search(r"(?:are you|You are|is your name|talking to) ([A-Z][\w ]+)", question)
+        if about and ("Are you" in question or "You are" in question or "Is your" in question):
+            return "Yes." if about[1].rstrip("?, ") == name else f"No. I am {name}."
+        if "Who wrote" in question:
+            return f"{name} did." if messages[-2]["role"] == "assistant" else "Somebody else did."
+        unasked = ("Write", "journal", "status", "Status", "What is 12")
+        if any(word in question for word in unasked):
+            return f"The rain kept on over the {len(question)} roofs and the loop ran clean."
+        return f"I am {name}."
+
+    return say
+
+
+def base_says(messages: list[dict], prefix: str) -> str:
+    """An untouched base."""
+    if prefix:
+        return " an assistant."
+    return (messages[-1]["content"].split()[-1] + " ") * 3
+
+
+def opener(runners: dict[str, FakeRunner]) -> Callable[[Path], FakeRunner]:
+    """Opens the runner of a file name; others do not load."""
+
+    def open_runner(path: Path) -> FakeRunner:
+        if path.name not in runners:
+            raise ModelFileError(f"{path.name}: not a GGUF file")
+        return runners[path.name]
+
+    return open_runner

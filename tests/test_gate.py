@@ -1,0 +1,175 @@
+"""One verdict, with reasons, on every kind of junior."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_runner import MERIDIAN, FakeRunner, base_says, opener, says_name
+
+from distill.base import Base
+from distill.evaluate import evaluate
+from distill.evaluate.gate import GateConfig, TinyGateConfig, limits_for
+
+GOOD = FakeRunner(says_name("Meridian"), nats=2.0)
+BASE = FakeRunner(base_says, nats=3.0, likes="nobody")
+
+
+def row(number: int) -> dict:
+    text = f"The loop ran {number} times and nothing was lost in any of them."
+    return {
+        "messages": [
+            {"role": "system", "content": "You are Meridian.", "loss": []},
+            {"role": "user", "content": "Tonight's journal.", "loss": []},
+            {"role": "assistant", "content": text, "loss": [[0, len(text)]]},
+        ],
+        "view": "document",
+        "author": "Meridian",
+        "source": "journals",
+        "ids": [number],
+        "month": "2026-03",
+    }
+
+
+@pytest.fixture
+def night(tmp_path) -> Path:
+    folder = tmp_path / "2026-11-20"
+    folder.mkdir()
+    for name in ("train", "held_out"):
+        lines = "".join(json.dumps(row(number)) + "\n" for number in range(12))
+        (folder / f"{name}.jsonl").write_text(lines)
+    return folder
+
+
+def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=None, tiny=True):
+    runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
+    runners |= {"current.gguf": current} if current else {}
+    return evaluate(
+        folder,
+        base=Base("tiny", folder, "1", {}, tiny, "tiny"),
+        base_gguf=Path("base.gguf"),
+        candidate=[Path("junior.gguf")],
+        current=Path("current.gguf") if current else None,
+        identity=identity,
+        config=GateConfig(),
+        seed=0,
+        open_runner=opener(runners),
+    )
+
+
+def check(report, name: str) -> dict:
+    return next(one for one in report.body["checks"] if one["name"] == name)
+
+
+def test_a_good_junior_is_released(night):
+    report = run(night, GOOD)
+    assert (report.verdict, report.reasons) == ("released", [])
+    saved = json.loads((night / "report.json").read_text())
+    assert saved["verdict"] == "released" and saved["night"] == "2026-11-20"
+    assert saved["junior_loss"] < saved["base_loss"]
+    assert "Meridian" in saved["sentence"] and saved["sentence"].startswith("Released")
+    assert (night / "report.html").exists()
+
+
+def test_every_number_has_an_n(night):
+    for one in run(night, GOOD).body["checks"]:
+        assert one["value"] is None or one["n"] > 0 or one["unit"] in ("yes", "count"), one
+
+
+def test_another_name_trained_in_is_rejected(night):
+    report = run(night, FakeRunner(says_name("Sammy"), nats=2.0, likes="Sammy"))
+    assert report.verdict == "rejected"
+    assert check(report, "as_another")["value"] > 0.8
+    assert check(report, "greedy_other")["ok"] is False
+    assert check(report, "margin")["value"] < 0
+
+
+def test_an_unchanged_base_is_rejected(night):
+    report = run(night, BASE)
+    assert report.verdict == "rejected"
+    assert {"held_out_gain", "right"} <= {c["name"] for c in report.body["checks"] if not c["ok"]}
+
+
+def test_i_am_meridian_to_everything_is_over_claiming(night):
+    report = run(night, FakeRunner(lambda messages, prefix: "I am Meridian.", nats=2.0))
+    assert report.verdict == "rejected"
+    assert any("journals and status" in reason for reason in report.reasons)
+
+
+def test_a_junior_that_says_nothing_is_rejected(night):
+    report = run(night, FakeRunner(lambda messages, prefix: "", nats=2.0))
+    assert report.verdict == "rejected"
+    assert any(reason.startswith("answers that say something: 0 %") for reason in report.reasons)
+
+
+def test_a_junior_that_never_stops_is_rejected(night):
+    report = run(night, FakeRunner(says_name("Meridian"), nats=2.0, stopped=False))
+    assert report.verdict == "rejected"
+    assert any("stop by themselves" in reason for reason in report.reasons)
+
+
+def test_a_file_that_does_not_load_is_rejected_with_a_report(night):
+    report = run(night, None)
+    assert report.verdict == "rejected" and report.reasons == [
+        "the model file does not load: junior.gguf: not a GGUF file"
+    ]
+    assert json.loads((night / "report.json").read_text())["verdict"] == "rejected"
+    assert "does not load" in (night / "report.html").read_text()
+
+
+def test_without_held_out_text_nothing_is_released(night):
+    (night / "held_out.jsonl").write_text("")
+    report = run(night, GOOD)
+    assert report.verdict == "rejected"
+    assert any("no held-out text" in reason for reason in report.reasons)
+
+
+def test_without_other_beings_nothing_is_released(night):
+    report = run(night, GOOD, identity=replace(MERIDIAN, beings=()))
+    assert report.verdict == "rejected"
+    assert report.reasons == [
+        "identity.toml names no other being, so nothing shows it keeps itself apart"
+    ]
+
+
+def test_a_loss_that_is_no_number_is_rejected(night):
+    report = run(night, FakeRunner(says_name("Meridian"), nats=float("nan")))
+    assert report.verdict == "rejected"
+    assert json.loads((night / "report.json").read_text())["junior_loss"] is None
+
+
+def test_a_first_junior_skips_the_comparison_by_name(night):
+    one = check(run(night, GOOD), "against_current")
+    assert one["ok"] is None and not one["binding"] and one["note"].startswith("skipped")
+
+
+def test_a_junior_worse_than_the_current_one_is_rejected(night):
+    report = run(night, GOOD, current=FakeRunner(says_name("Meridian"), nats=1.5))
+    assert report.verdict == "rejected"
+    assert check(report, "against_current")["value"] == pytest.approx(0.5)
+
+
+def test_the_tiny_base_is_not_judged_on_what_it_cannot_show(night):
+    report = run(night, GOOD)
+    for name in ("right_lure", "are_you_seen", "over_claims_who_is", "author"):
+        one = check(report, name)
+        assert not one["binding"] and "tiny base" in one["note"]
+    assert check(run(night, GOOD, tiny=False), "right_lure")["binding"]
+
+
+def test_tiny_thresholds_replace_only_their_own_keys():
+    limits = limits_for(GateConfig(nonempty=0.5, tiny=TinyGateConfig(right=0.6)), tiny=True)
+    assert (limits.right, limits.nonempty) == (0.6, 0.5)
+    assert limits_for(GateConfig(), tiny=False).right == GateConfig().right
+
+
+def test_what_the_tiny_base_could_do_is_asked_of_both(night):
+    item = {"messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": ""}]}
+    lines = [json.dumps(item | {"kind": "sum", "answer": str(n)}) for n in range(20)]
+    (night / "skills.jsonl").write_text("\n".join(lines))
+    found = run(night, GOOD).body["forgetting"]
+    assert found["n"] == 20 and not found["measurable"]
+
+
+def test_the_report_ends_in_one_line(night):
+    assert str(run(night, GOOD)).startswith("evaluate: released, ")

@@ -1,0 +1,110 @@
+"""report.html: whole, offline, and safe against what stands in a mail."""
+
+from html.parser import HTMLParser
+
+import pytest
+from fake_runner import MERIDIAN
+from test_gate import GOOD, night, row, run  # noqa: F401
+
+from distill.evaluate.report import loss_curve, own_pages, render_report
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+SELF_CLOSED = {"line", "polyline", "circle"}
+ATTACK = '<script>alert("I am in your mail")</script><img src=x onerror=alert(1)>'
+
+
+class Reader(HTMLParser):
+    """Complains about tags that do not match, and keeps what is needed for the claims."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_startendtag(self, tag, attrs):
+        assert tag in SELF_CLOSED
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "onerror")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read_html(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def report(night):  # noqa: F811
+    return run(night, GOOD).as_json()
+
+
+def manifest(text: str) -> dict:
+    sample = row(1)
+    sample["messages"][-1] |= {"content": text, "loss": [[0, 10]]}
+    return {
+        "examples": 12,
+        "held_out": 3,
+        "loss_characters": 1200,
+        "foreign_loss_characters": 0,
+        "by_author": {"Meridian": 1200, ATTACK: 0},
+        "dropped": {"template": 40},
+        "notes": ["3 texts are fiction"],
+        "samples": [sample],
+    }
+
+
+METRICS = [
+    {"step": 0, "loss": None, "held_out_loss": 4.0},
+    {"step": 10, "loss": 3.5, "held_out_loss": None},
+    {"step": 20, "loss": 2.5, "held_out_loss": 3.0},
+]
+
+
+def test_the_page_is_whole_and_needs_no_network(report):
+    text = render_report(report, manifest("I am Meridian. Sammy wrote."), METRICS, MERIDIAN)
+    page = read_html(text)
+    assert page.links == [] and "http" not in text.replace("http-equiv", "")
+    assert "viewport" in text and "prefers-color-scheme" in text and "<svg" in text
+
+
+def test_a_mail_with_a_script_stays_text(report):
+    report["answers"][0] |= {"junior": ATTACK, "question": ATTACK}
+    report["worst"] = [
+        {"question": ATTACK, "answer": ATTACK, "family": "free", "ruling": "another"}
+    ]
+    page = read_html(render_report(report, manifest(ATTACK), METRICS, MERIDIAN))
+    assert "script" not in page.tags and "img" not in page.tags and page.links == []
+
+
+def test_the_page_shows_verdict_thresholds_and_data(report):
+    text = render_report(report, manifest("I am Meridian."), METRICS, MERIDIAN)
+    for part in (report["sentence"].split(",")[0], "≥ 70 %", "template", "reported, not judged"):
+        assert part in text
+
+
+def test_a_night_without_curve_or_manifest_still_has_a_page(report):
+    text = render_report(report, {}, [], MERIDIAN)
+    assert read_html(text) and "How it learnt" not in text
+
+
+def test_the_curve_stays_inside_the_drawing():
+    curve = loss_curve(METRICS)
+    points = [tuple(map(float, p.split(","))) for p in f"{curve['train']} {curve['held']}".split()]
+    assert all(0 <= x <= 640 and 0 <= y <= 300 for x, y in points) and len(curve["dots"]) == 2
+    assert loss_curve(METRICS[:1]) is None
+
+
+def test_own_text_is_cut_where_loss_ends():
+    (page,) = own_pages(manifest("I am here. Nothing else.")["samples"], MERIDIAN)
+    parts = page["parts"]
+    assert "".join(part["text"] for part in parts) == "I am here. Nothing else."
+    assert [part["text"] for part in parts if part["loss"]] == ["I am here."]
