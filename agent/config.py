@@ -231,7 +231,7 @@ def _sources(tables: object, problems: list[str]) -> tuple[SourceConfig, ...]:
             continue
         if source.kind not in SOURCES:
             problems.append(f"{where} unknown kind {source.kind!r} (known: {', '.join(SOURCES)})")
-        if source.name in names:
+        if source.name and source.name in names:
             problems.append(f"{where} the name {source.name!r} is used twice")
         names.add(source.name)
         found.append(source)
