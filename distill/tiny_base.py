@@ -28,6 +28,9 @@ CHAT_TEMPLATE = (
 )
 
 
+Window = tuple[list[int], list[int]]  # token ids, labels
+
+
 @dataclass(frozen=True)
 class TinyConfig:
     """How the tiny base is made; every number decides its bytes.
@@ -234,48 +237,57 @@ def new_model(config: TinyConfig, tokenizer):
 
 
 def batches(tokenizer, plain: list[str], chat: list[list[dict]], config: TinyConfig) -> Iterator:
-    """(input ids, labels) of each step: int64 (windows, context), -100 where nothing is learnt.
-
-    Loss on every token of a chat row, questions too: nights read requests as context, and a row of
-    thirty tokens teaches little by its answer alone.
-    """
+    """(input ids, labels) of each step: int64 (windows, context), -100 where nothing is learnt."""
     import torch
 
+    width = config.context + 1
+    plain_windows = stream_windows(tokenizer, plain, width)
+    chat_windows = packed_windows(tokenizer, chat, width)
+    for step in range(config.steps):
+        due = [
+            int((n + 1) * config.chat_share + 1e-9) > int(n * config.chat_share + 1e-9)
+            for n in range(step * config.windows, (step + 1) * config.windows)
+        ]
+        chosen = [next(chat_windows if chat_is_due else plain_windows) for chat_is_due in due]
+        ids, labels = torch.tensor(chosen).unbind(1)
+        yield ids[:, :-1], labels[:, 1:]
+
+
+def stream_windows(tokenizer, documents: list[str], width: int) -> Iterator[Window]:
+    """(ids, labels) of the documents as one stream of tokens cut every `width`, over and over."""
     end = tokenizer.token_to_id(END_OF_TEXT)
-    plain_windows = stream_windows(tokenizer, plain, config.context + 1, end)
-    chat_windows = packed_windows(tokenizer, map(render, chat), config.context + 1)
-    chat_due = 0.0
-    for _ in range(config.steps):
-        rows = []
-        for _ in range(config.windows):
-            chat_due += config.chat_share
-            rows.append(next(chat_windows if chat_due >= 1 else plain_windows))
-            chat_due -= chat_due >= 1
-        tokens = torch.tensor(rows)
-        yield tokens[:, :-1].clamp(min=0), tokens[:, 1:]
-
-
-def stream_windows(tokenizer, documents: list[str], width: int, end: int) -> Iterator[list[int]]:
-    """The documents as one stream of tokens cut every `width`, over and over."""
     buffer: list[int] = []
     while True:
         for document in documents:
             buffer += [*tokenizer.encode(document).ids, end]
             while len(buffer) >= width:
-                yield buffer[:width]
+                yield buffer[:width], buffer[:width]
                 buffer = buffer[width:]
 
 
-def packed_windows(tokenizer, rows: Iterator[str], width: int) -> Iterator[list[int]]:
-    """Whole rows packed into windows (a long one is cut), filled up with -100, over and over."""
-    encoded = [tokenizer.encode(row).ids[:width] for row in rows]
-    window: list[int] = []
+def packed_windows(tokenizer, rows: list[list[dict]], width: int) -> Iterator[Window]:
+    """(ids, labels) of whole rows packed into windows (a long row is cut), over and over."""
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    encoded = [encode_row(tokenizer, row) for row in rows]
+    ids: list[int] = []
+    labels: list[int] = []
     while True:
-        for row in encoded:
-            if len(window) + len(row) > width:
-                yield window + [-100] * (width - len(window))
-                window = []
-            window = window + row
+        for row, wanted in encoded:
+            if ids and len(ids) + len(row) > width:
+                missing = width - len(ids)
+                yield ids + [end] * missing, labels + [-100] * missing
+                ids, labels = [], []
+            ids, labels = (ids + row)[:width], (labels + wanted)[:width]
+
+
+def encode_row(tokenizer, turns: list[dict]) -> Window:
+    """(ids, labels) of a row: loss on the answer and its end alone.
+
+    Which of the made-up questions comes next cannot be known: loss on it is noise.
+    """
+    prompt = tokenizer.encode(render(turns[:-1]) + f"{TURN_START}assistant\n").ids
+    answer = tokenizer.encode(turns[-1]["content"] + TURN_END).ids
+    return prompt + answer, [-100] * len(prompt) + answer
 
 
 def pretrain(model, steps: Iterator, config: TinyConfig, progress: Callable) -> list[float]:
