@@ -170,7 +170,7 @@ class Embedded:
         import numpy as np
 
         chance = np.random.default_rng(seed)
-        tokens = self._model.tokens(self.render(messages))
+        tokens = self._model.tokens(self.render(messages) + prefix)
         if len(tokens) >= self._model.size:
             raise UserError(
                 f"the conversation has {len(tokens)} tokens and the context holds"
