@@ -265,7 +265,7 @@ def log_message(
         path="",
     )
     with transaction(db):
-        outcome = store(db, message, to_stored(now))
+        outcome = store(db, message, to_stored(now), file_time=to_stored(now))
         sql = "select id from messages where source = ? and external_id = ?"
         (number,) = db.execute(sql, ["log", storable(identity)]).fetchone()
     return number, outcome != "messages"

@@ -23,7 +23,7 @@ _YEAR = r"(?P<year>(?:19|20)\d\d)"
 DATE_PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?<![\d-]){_YEAR}(?P<mark>[-/._])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)(?!\d)",
+        rf"(?<!\d)(?<!\d-){_YEAR}(?P<mark>[-/._])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)(?!\d)",
         rf"\b(?P<name>{_MONTH})\.? (?P<day>\d\d?)(?:st|nd|rd|th)?,? {_YEAR}(?!\d)",
         rf"(?<!\d)(?P<day>\d\d?)(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_MONTH})\.?,? {_YEAR}(?!\d)",
         rf"(?<!\d){_YEAR} ?年 ?(?P<month>\d\d?) ?月 ?(?P<day>\d\d?) ?日",
