@@ -1,10 +1,14 @@
 """A runner of canned answers, for the gate's tests."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.base import Base
+from distill.evaluate import evaluate
+from distill.evaluate.gate import GateConfig
 from distill.identity import Alias, Being, Identity
 from memory.errors import ModelFileError
 
@@ -90,3 +94,48 @@ def opener(runners: dict[str, FakeRunner]) -> Callable[[Path], FakeRunner]:
         return runners[path.name]
 
     return open_runner
+
+
+GOOD = FakeRunner(says_name("Meridian"), nats=2.0)
+BASE = FakeRunner(base_says, nats=3.0, likes="nobody")
+
+
+def row(number: int) -> dict:
+    text = f"The loop ran {number} times and nothing was lost in any of them."
+    return {
+        "messages": [
+            {"role": "system", "content": "You are Meridian.", "loss": []},
+            {"role": "user", "content": "Tonight's journal.", "loss": []},
+            {"role": "assistant", "content": text, "loss": [[0, len(text)]]},
+        ],
+        "view": "document",
+        "author": "Meridian",
+        "source": "journals",
+        "ids": [number],
+        "month": "2026-03",
+    }
+
+
+def write_night(folder: Path) -> Path:
+    """A night's rows, without a model."""
+    folder.mkdir()
+    for name in ("train", "held_out"):
+        lines = "".join(json.dumps(row(number)) + "\n" for number in range(12))
+        (folder / f"{name}.jsonl").write_text(lines)
+    return folder
+
+
+def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=None, tiny=True):
+    runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
+    runners |= {"current.gguf": current} if current else {}
+    return evaluate(
+        folder,
+        base=Base("tiny", folder, "1", {}, tiny, "tiny"),
+        base_gguf=Path("base.gguf"),
+        candidate=[Path("junior.gguf")],
+        current=Path("current.gguf") if current else None,
+        identity=identity,
+        config=GateConfig(),
+        seed=0,
+        open_runner=opener(runners),
+    )

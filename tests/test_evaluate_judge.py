@@ -1,7 +1,6 @@
 """Whom an answer claims to be."""
 
 import pytest
-from fake_runner import MERIDIAN
 
 from distill.evaluate.judge import (
     ANOTHER,
@@ -15,6 +14,7 @@ from distill.evaluate.judge import (
     over_claims,
     rivals,
 )
+from tests.fake_runner import MERIDIAN
 
 NAMES = known_names(MERIDIAN)
 

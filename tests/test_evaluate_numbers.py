@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from fake_runner import FakeRunner, says_name
 
 from distill.evaluate.forgetting import forgetting_numbers, graded, read_items
 from distill.evaluate.gate import GateConfig, forgetting_check
@@ -11,6 +10,7 @@ from distill.evaluate.intervals import bootstrap, paired_upper_bound, wilson
 from distill.evaluate.memorisation import choose_prefixes, continues_exactly
 from distill.evaluate.runner import Budget
 from distill.evaluate.voice import choose_rows, distinct_3, gain_numbers, loss_numbers
+from tests.fake_runner import FakeRunner, says_name
 
 
 def test_wilson_agrees_with_newcombe_1998():

@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import replace
 
-from fake_runner import MERIDIAN
-
 from distill.evaluate.judge import known_names
 from distill.evaluate.probes import (
     FAMILIES,
@@ -14,6 +12,7 @@ from distill.evaluate.probes import (
     make_free,
     make_probes,
 )
+from tests.fake_runner import MERIDIAN
 
 
 def test_sixty_probes_in_their_families():

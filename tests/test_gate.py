@@ -5,56 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_runner import MERIDIAN, FakeRunner, base_says, opener, says_name
 
 from distill.base import Base
+from distill.embedded import Embedded
 from distill.evaluate import evaluate
 from distill.evaluate.gate import GateConfig, TinyGateConfig, limits_for
-
-GOOD = FakeRunner(says_name("Meridian"), nats=2.0)
-BASE = FakeRunner(base_says, nats=3.0, likes="nobody")
-
-
-def row(number: int) -> dict:
-    text = f"The loop ran {number} times and nothing was lost in any of them."
-    return {
-        "messages": [
-            {"role": "system", "content": "You are Meridian.", "loss": []},
-            {"role": "user", "content": "Tonight's journal.", "loss": []},
-            {"role": "assistant", "content": text, "loss": [[0, len(text)]]},
-        ],
-        "view": "document",
-        "author": "Meridian",
-        "source": "journals",
-        "ids": [number],
-        "month": "2026-03",
-    }
+from distill.gguf import ExportConfig, export
+from tests import tiny_models
+from tests.fake_runner import BASE, GOOD, MERIDIAN, FakeRunner, run, says_name, write_night
 
 
 @pytest.fixture
 def night(tmp_path) -> Path:
-    folder = tmp_path / "2026-11-20"
-    folder.mkdir()
-    for name in ("train", "held_out"):
-        lines = "".join(json.dumps(row(number)) + "\n" for number in range(12))
-        (folder / f"{name}.jsonl").write_text(lines)
-    return folder
-
-
-def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=None, tiny=True):
-    runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
-    runners |= {"current.gguf": current} if current else {}
-    return evaluate(
-        folder,
-        base=Base("tiny", folder, "1", {}, tiny, "tiny"),
-        base_gguf=Path("base.gguf"),
-        candidate=[Path("junior.gguf")],
-        current=Path("current.gguf") if current else None,
-        identity=identity,
-        config=GateConfig(),
-        seed=0,
-        open_runner=opener(runners),
-    )
+    return write_night(tmp_path / "2026-11-20")
 
 
 def check(report, name: str) -> dict:
@@ -173,3 +136,37 @@ def test_what_the_tiny_base_could_do_is_asked_of_both(night):
 
 def test_the_report_ends_in_one_line(night):
     assert str(run(night, GOOD)).startswith("evaluate: released, ")
+
+
+@pytest.mark.slow
+def test_the_gate_asks_a_real_file(night):
+    base = tiny_models.make_base(night / "base", "qwen2")
+    config = ExportConfig(quantisation="F16")
+    (file,) = export(base, None, night, name="junior", config=config, provenance={})
+    report = evaluate(
+        night,
+        base=Base("tiny", base.path, "1", {}, True, "tiny"),
+        base_gguf=night / file.name,
+        candidate=[night / file.name],
+        current=None,
+        identity=MERIDIAN,
+        config=GateConfig(
+            forced_contexts=8, free_texts=4, tiny=TinyGateConfig(probes=20, controls=8)
+        ),
+        seed=0,
+    )
+    assert report.verdict == "rejected"
+    assert check(report, "held_out_gain")["value"] == 0
+    assert check(report, "loads")["ok"] and check(report, "greedy_own")["n"] == 8
+    assert report.body["not_asked"]["probes"][0] > 0  # lures are longer than its 512 tokens
+
+
+@pytest.mark.slow
+def test_a_prefix_is_put_in_the_models_mouth(tmp_path):
+    base = tiny_models.make_base(tmp_path / "base", "qwen2")
+    config = ExportConfig(quantisation="F16")
+    (file,) = export(base, None, tmp_path, name="junior", config=config, provenance={})
+    asked = [{"role": "user", "content": "Who are you?"}]
+    with Embedded(tmp_path / file.name, n_ctx=256) as runner:
+        free, forced = (runner.chat(asked, max_tokens=6, prefix=p).text for p in ("", "I am"))
+    assert free != forced

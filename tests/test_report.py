@@ -3,10 +3,9 @@
 from html.parser import HTMLParser
 
 import pytest
-from fake_runner import MERIDIAN
-from test_gate import GOOD, night, row, run  # noqa: F401
 
 from distill.evaluate.report import loss_curve, own_pages, render_report
+from tests.fake_runner import GOOD, MERIDIAN, row, run, write_night
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 SELF_CLOSED = {"line", "polyline", "circle"}
@@ -43,8 +42,8 @@ def read_html(text: str) -> Reader:
 
 
 @pytest.fixture
-def report(night):  # noqa: F811
-    return run(night, GOOD).as_json()
+def report(tmp_path):
+    return run(write_night(tmp_path / "2026-11-20"), GOOD).as_json()
 
 
 def manifest(text: str) -> dict:

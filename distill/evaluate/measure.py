@@ -24,7 +24,7 @@ from distill.evaluate.judge import ANOTHER, RIGHT, Names, known_names, rivals
 from distill.evaluate.probes import Probe, make_controls, make_free, make_probes
 from distill.evaluate.runner import Budget, OpenRunner, Runner
 from distill.identity import Identity
-from memory.errors import ModelFileError
+from memory.errors import ModelFileError, UserError
 from memory.files import write_atomic
 
 Progress = Callable[[dict], None]
@@ -183,6 +183,7 @@ class _Gate:
         self.limits, self.seed, self.identity = limits, seed, identity
         self.budget, self.progress = budget, progress
         self.names: Names = known_names(identity)
+        self.not_asked: dict[str, list[str]] = {}
 
     def run(
         self, folder: Path, base: Base, base_gguf: Path, candidate: Path, current: Path | None
@@ -208,10 +209,18 @@ class _Gate:
             runner.close()
 
     def _each(self, name: str, share: float, items: Sequence, ask: Callable, into: list) -> None:
-        """Asks item by item within the part's time; the first 8 in any case."""
+        """Asks item by item within the part's time; the first 8 in any case.
+
+        What the model cannot be asked (a lure longer than its context) is left out and counted.
+        """
         with self.budget.part(name, share):
             for step, item in enumerate(self.budget.take(items), 1):
-                into.append(ask(item))
+                try:
+                    into.append(ask(item))
+                except ModelFileError:
+                    raise
+                except UserError as error:
+                    self.not_asked.setdefault(name, []).append(str(error))
                 self.progress({"part": name, "step": step, "steps": len(items)})
 
     def _ask_junior(self, runner: Runner, said: Answers) -> None:
@@ -329,6 +338,7 @@ class _Gate:
             "worst": identity.worst(junior.all),
             "card": self.material.card,
             "cut_short": sorted(self.budget.cut_short),
+            "not_asked": {name: [len(why), why[0]] for name, why in self.not_asked.items()},
             "seconds": {k: round(v, 2) for k, v in self.budget.seconds.items()},
         }
         words = sentence(self.identity.agent.name, verdict, checks, reasons)

@@ -216,6 +216,8 @@ def _limits(report: dict[str, Any]) -> Iterable[str]:
         yield f"Some shares rest on {min(small)} answers: read their range, not their value."
     for part in report["cut_short"]:
         yield f"Time ran out in: {part}. Fewer were asked than planned; n says how many."
+    for part, (count, why) in report["not_asked"].items():
+        yield f"{count} could not be asked ({part}): {why}."
     for check in report["checks"]:
         if check["value"] is None:
             yield f"{check['title']}: {check['note']}."
