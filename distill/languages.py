@@ -180,28 +180,22 @@ COMMON_WORDS = words(
     west east north south miles penny gene dean max ray flame spark quest norm lance"""
 )
 
-# "On <date>, <who> wrote:" in the languages mail programs write it. Group who = the writer.
-REPLY_HEADS = tuple(
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"^[ \t>]*On (?=[^\n]{0,80}\d)[^\n]{4,160}?(?:,|\d|[AP]M)\s+(?P<who>[^\n,]{1,100}?)"
-        r"[ \t]*\n?[ \t>]*wrote:[ \t]*$",
-        r"^[ \t>]*Am (?=[^\n]{0,80}\d)[^\n]{4,120}? schrieb (?P<who>[^\n]{1,100}?)[ \t]*:[ \t]*$",
-        r"^[ \t>]*Le (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) a écrit ?:[ \t]*$",
-        r"^[ \t>]*El (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) escribió:[ \t]*$",
-        r"^[ \t>]*Il (?=[^\n]{0,80}\d)[^\n]{4,120}? (?P<who>[^\n,]{1,100}?) ha scritto:[ \t]*$",
-        r"^[ \t>]*Em (?=[^\n]{0,80}\d)[^\n]{4,120}?,? (?P<who>[^\n,]{1,100}?) escreveu:[ \t]*$",
-        r"^[ \t>]*Op (?=[^\n]{0,80}\d)[^\n]{4,120}? schreef (?P<who>[^\n]{1,100}?)[ \t]*:[ \t]*$",
-        r"^[ \t>]*(?=[^\n]{0,80}\d)[^\n]{4,120}?(?P<who>[^\n,，]{1,100}?)\s*(?:写道|寫道)[：:]"
-        r"[ \t]*$",
-        r"^(?P<who>[^\n<>:]{1,60}(?:<[^\n<>]{3,80}>)?) (?:wrote|schrieb|writes|schreibt|a écrit)"
-        r" ?:[ \t]*$",
-    )
+# What the line over a quoted mail says, in the languages mail programs write it.
+WROTE = re.compile(
+    r"\b(?:wrote|writes|schrieb|schreibt|skrev|schreef|pisze|napisał\(?a?\)?|kirjoitti)\b|a écrit|"
+    r"\bescribió|ha scritto|\bescreveu|пишет|написал\(?а?\)?|写道|寫道|さんは書きました|yazdı|"
+    r"님이 작성"
 )
-FROM_WORDS = "From|Von|De|Da|Van|Från|Fra|Från|发件人|發件人|寄件者|差出人|От"
+HEAD_OPENERS = re.compile(
+    r"(?:On|Am|Le|El|Il|Em|Op|Den|W dniu|Dnia|Pada|Em|在|于|於|[12]\d{3}[-/年.]|\d{1,2}\.? )"
+)
+FROM_WORDS = (
+    "From|Von|De|Da|Van|Från|Fra|Od|От|Lähettäjä|Kimden|发件人|發件人|寄件者|差出人|보낸 사람"
+)
 HEAD_WORDS = (
-    "Sent|Date|To|Cc|Subject|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Enviado|Para|Asunto|"
-    "Inviato|Oggetto|Verzonden|Aan|Onderwerp|发送时间|收件人|主题|日期|發送時間|主旨|件名|宛先|Reply-To"
+    "Sent|Date|To|Cc|Subject|Reply-To|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Date|Enviado|Para|"
+    "Asunto|Inviato|Data|A|Oggetto|Verzonden|Aan|Onderwerp|Skickat|Till|Ämne|Sendt|Til|Emne|Wysłano|"
+    "Do|Temat|Отправлено|Кому|Тема|发送时间|收件人|主题|日期|發送時間|主旨|收件者|送信日時|件名|宛先"
 )
 # Outlook's block: a From line, then at least one more head line.
 FORWARD_BLOCK = re.compile(
@@ -210,11 +204,18 @@ FORWARD_BLOCK = re.compile(
     re.MULTILINE,
 )
 FORWARD_LINE = re.compile(
-    r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Ursprüngliche Nachricht|"
-    r"Weitergeleitete Nachricht|Message transféré|Message d'origine|Mensaje reenviado|"
-    r"Mensaje original|Messaggio inoltrato|Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|"
-    r"Doorgestuurd bericht)[^\n]{0,60}$|^Begin forwarded message:[ \t]*$",
+    r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Original Appointment|"
+    r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"
+    r"Mensaje reenviado|Mensaje original|Messaggio inoltrato|Messaggio originale|"
+    r"Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|Doorgestuurd bericht|"
+    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat)[^\n]{0,60}$|^[ \t>]*Begin forwarded message:[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
+)
+SENT_FROM = re.compile(
+    r"^[ \t]*(?:Sent from (?:my|Mail|Outlook|Yahoo|Gmail|Proton)|Get Outlook for|Gesendet mit|"
+    r"Von meinem [^\n]{1,40} gesendet|Envoyé de mon|Enviado desde mi|Enviado do meu|"
+    r"Inviato da|Verzonden vanaf|Skickat från min|发自我的|從我的)[^\n,.]{0,40}$",
+    re.MULTILINE,
 )
 
 

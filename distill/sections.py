@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distill.beings import Being, Identity
-from distill.languages import FORWARD_BLOCK, FORWARD_LINE, REPLY_HEADS
+from distill.replies import Part, quoted_parts
 from memory.message import Message
 
 
@@ -38,27 +38,56 @@ def voice_of(identity: Identity, being: Being | None, why: str) -> Voice:
 def sections(message: Message, base: Voice, identity: Identity) -> list[Section]:
     """The parts of a message in order; they cover its text, and most texts are one part."""
     text = message.text
-    marks = [Section(0, len(text), base)]
+    layers = [Section(0, len(text), base)]
     for finder in (_letter_to_agent, _front_matter, _bylines, _transcript):
-        for section in finder(message, base, identity):
-            marks = _overlay(marks, section)
-    for section in _quoted(message, identity):
-        marks = _overlay(marks, section)
-    return [one for one in marks if one.end > one.start]
+        layers += finder(message, base, identity)
+    layers += [_section(part, message, base, identity) for part in quoted_parts(text, message.kind)]
+    return _flatten(layers)
 
 
-def _overlay(marks: list[Section], new: Section) -> list[Section]:
-    laid: list[Section] = []
-    for one in marks:
-        if one.end <= new.start or one.start >= new.end:
-            laid.append(one)
-            continue
-        if one.start < new.start:
-            laid.append(Section(one.start, new.start, one.voice))
-        if one.end > new.end:
-            laid.append(Section(new.end, one.end, one.voice))
-    laid.append(new)
-    return sorted(laid, key=lambda one: one.start)
+def _flatten(layers: list[Section]) -> list[Section]:
+    """The topmost layer at each place; one pass, since a mail can have thousands of parts."""
+    if len(layers) == 1:
+        return layers
+    edges = sorted({edge for one in layers for edge in (one.start, one.end)})
+    place = {edge: index for index, edge in enumerate(edges)}
+    voices = [layers[0].voice] * (len(edges) - 1)
+    for one in layers[1:]:
+        low, high = place[one.start], place[one.end]
+        voices[low:high] = [one.voice] * (high - low)
+    flat: list[Section] = []
+    for index, voice in enumerate(voices):
+        if flat and flat[-1].voice == voice:
+            flat[-1] = Section(flat[-1].start, edges[index + 1], voice)
+        else:
+            flat.append(Section(edges[index], edges[index + 1], voice))
+    return flat
+
+
+def _section(part: Part, message: Message, base: Voice, identity: Identity) -> Section:
+    if part.role == "signature":
+        voice = Voice(base.being, base.own, "signature" if base.own else base.why)
+    elif part.role == "head":
+        voice = Voice(None, False, "quoted head")
+    else:
+        voice = voice_of(identity, _writer(part.who, identity, message), "quoted")
+    return Section(part.start, part.end, voice)
+
+
+def _writer(who: str, identity: Identity, message: Message) -> Being | None:
+    """The being a head or attribution names: "Sam White <sam@x>", "I", "Sammy's last mail"."""
+    who = re.sub(r"\[mailto:[^\]]*\]|[*\"]", "", who).strip()
+    if not who:
+        return None
+    if being := identity.resolve(who, message.sent_at):
+        return being
+    words = re.findall(r"[\w'’-]+", who)[:12]
+    for size in (2, 1):
+        for index in range(len(words) - size + 1):
+            name = re.sub(r"['’]s$", "", " ".join(words[index : index + size]))
+            if name[:1].isupper() and (being := identity.resolve(name, message.sent_at)):
+                return being if "@" not in who or being is not identity.agent else None
+    return identity.agent if words and words[0] in ("I", "My", "Me", "Ich") else None
 
 
 _FRONT = re.compile(
@@ -187,93 +216,3 @@ def _letter_to_agent(message: Message, base: Voice, identity: Identity) -> Itera
 
 def _signer(who: str, identity: Identity) -> Being | None:
     return identity.resolve(re.split(r"[,(|*_]", who)[0].strip())
-
-
-_QUOTED_LINE = re.compile(r"^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*", re.MULTILINE)
-
-
-def _quoted(message: Message, identity: Identity) -> Iterator[Section]:
-    """Quoted mail, forwards and block quotes, outer before inner."""
-    text = message.text
-    heads = sorted(_heads(text), key=lambda one: one[0])
-    for index, (start, stop, who) in enumerate(heads):
-        being = _writer(who, identity, message)
-        voice = voice_of(identity, being, "quoted")
-        following = text[stop : stop + 200].lstrip()
-        end = heads[index + 1][0] if index + 1 < len(heads) else len(text)
-        if following.startswith(">"):
-            block = _QUOTED_LINE.search(text, stop)
-            end = _block_end(text, block) if block else stop
-        yield Section(start, stop, Voice(None, False, "quoted head"))
-        yield Section(stop, end, voice)
-    for block in _QUOTED_LINE.finditer(text):
-        yield from _levels(text, block, heads, message, identity)
-
-
-def _heads(text: str) -> Iterator[tuple[int, int, str]]:
-    if "wr" in text or "schr" in text or "scri" in text or "écri" in text or "写" in text:
-        for pattern in REPLY_HEADS:
-            for match in pattern.finditer(text):
-                if not match[0].lstrip().startswith(">"):
-                    yield match.start(), match.end(), match["who"]
-    if ":" in text or "：" in text:
-        for match in FORWARD_BLOCK.finditer(text):
-            if match.start() and not match[0].lstrip().startswith(">"):
-                yield match.start(), match.end(), match["who"]
-    if "--" in text or "Begin forwarded" in text:
-        for match in FORWARD_LINE.finditer(text):
-            yield match.start(), match.end(), ""
-
-
-def _writer(who: str, identity: Identity, message: Message) -> Being | None:
-    who = re.sub(r"\[mailto:[^\]]*\]|[*\"]", "", who).strip()
-    return identity.resolve(who, message.sent_at)
-
-
-def _block_end(text: str, block: re.Match[str]) -> int:
-    return min(len(text), block.end() + 1)
-
-
-def _levels(
-    text: str,
-    block: re.Match[str],
-    heads: list[tuple[int, int, str]],
-    message: Message,
-    identity: Identity,
-) -> Iterator[Section]:
-    """The lines of one block of ">" lines, each depth in the voice its head names."""
-    head = next((one for one in heads if 0 <= block.start() - one[1] <= 3), None)
-    writer = _writer(head[2], identity, message) if head else _attributed(block, text, identity)
-    by_depth: dict[int, Being | None] = {1: writer}
-    start = block.start()
-    for line in block[0].splitlines(keepends=True):
-        marks = re.match(r"[ \t>]*", line)[0] if line else ""
-        depth = marks.count(">")
-        voice = voice_of(identity, by_depth.get(depth), "quoted")
-        yield Section(start, min(start + len(line), len(text)), voice)
-        for pattern in REPLY_HEADS:
-            inner = pattern.match(line.rstrip("\n"))
-            if inner:
-                by_depth[depth + 1] = _writer(inner["who"], identity, message)
-                break
-        start += len(line)
-
-
-_ATTRIBUTION = re.compile(r"(?:—|–|--|~)[ \t*_]*(?P<who>[^\n]{1,60}?)[ \t*_]*$")
-
-
-def _attributed(block: re.Match[str], text: str, identity: Identity) -> Being | None:
-    """Who a block quote is by: its last line "— Name", or the line before it that ends in ":"."""
-    last = _ATTRIBUTION.search(block[0])
-    if last and (being := _signer(last["who"], identity)):
-        return being
-    lead = text[max(0, block.start() - 200) : block.start()].rstrip().rpartition("\n")[2]
-    if not lead.endswith((":", "：")):
-        return None
-    words = re.findall(r"[\w'’-]+", lead)
-    for size in (2, 1):
-        for index in range(len(words) - size + 1):
-            name = re.sub(r"['’]s$", "", " ".join(words[index : index + size]))
-            if name[:1].isupper() and (being := identity.resolve(name)):
-                return being
-    return identity.agent if words and words[0] in ("I", "My", "me", "Ich") else None
