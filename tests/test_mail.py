@@ -142,11 +142,9 @@ def test_html_blocks_become_lines():
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason="needs the shared fixtures")
 @pytest.mark.parametrize("folder", ["email_mime", "email_automated", "email_reply"])
 def test_no_real_mail_raises_or_takes_long(folder):
-    for file in sorted((FIXTURES / folder).rglob("*.*")):
+    for file in filter(Path.is_file, sorted((FIXTURES / folder).rglob("*"))):
         start = time.perf_counter()
-        assert (
-            len(list(read_messages("eml", file))) == (1 if file.is_file() else 0) or file.is_dir()
-        )
+        assert len(list(read_messages("eml", file))) == 1
         assert time.perf_counter() - start < 1
 
 

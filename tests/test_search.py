@@ -37,7 +37,7 @@ def test_the_best_comes_first_or_the_newest(db):
 
 
 def test_every_word_must_occur_and_a_phrase_in_order(db):
-    assert ids(db, "old rain") == [2, 1] or ids(db, "old rain") == [1, 2]
+    assert sorted(ids(db, "old rain")) == [1, 2]
     assert ids(db, '"old rain"') == [2]
     assert ids(db, "rain harbour") == [1]
 

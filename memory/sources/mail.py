@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message as Mail
 from email.parser import BytesParser
@@ -19,6 +20,7 @@ from memory.store import mail_key
 TEXT_TYPES = ("text/plain", "text/html", "text/enriched", "text/markdown")
 LARGEST_MAIL_BYTES = 96 * 2**20
 MOST_PARTS = 500
+LONGEST_HEADER = 2**16
 HEADERS = ("from", "to", "date", "subject", "message-id", "received", "sender", "return-path",
            "mime-version", "content-type")  # fmt: skip
 ENCODINGS = {  # what senders write, and what they mean
@@ -28,8 +30,9 @@ ENCODINGS = {  # what senders write, and what they mean
     "cp-850": "cp850", "x-gbk": "gb18030", "unicode-1-1-utf-7": "utf-7",
 }  # fmt: skip
 # What the library's readers raise on broken headers and bodies; 5 of 1,406 real mails do.
-BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
-MESSAGE_ID = re.compile(r"<[^<>\s]+>|[^<>\s]+@[^<>\s]+")
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
+          MessageError)  # fmt: skip
+MESSAGE_ID = re.compile(r"<[^<>\s]{1,998}>|[^<>\s]{1,250}@[^<>\s]{1,250}")
 REPLY_MARK = re.compile(
     r"\s*(?:(?:re|aw|sv|antw|vs|ref|fwd?|wg|tr|rv|enc|回复|答复|转发|yn|ynt)(?:\[\d+\])?\s*[:：]\s*|"
     r"\[[^\]]{1,40}\]\s*)+",
@@ -101,10 +104,12 @@ def header(mail: Mail, name: str) -> str:
 
 
 def raw_header(mail: Mail, name: str) -> str:
-    """The first header of that name on one line, its encoded words as they are."""
+    """The first header of that name on one line, its encoded words as they are, cut at 64 kB."""
     for key, value in mail.raw_items():
         if key.lower() == name:
-            data = str(value).encode("utf-8", "surrogateescape")  # raw 8-bit bytes are in there
+            data = str(value)[:LONGEST_HEADER].encode(
+                "utf-8", "surrogateescape"
+            )  # raw 8-bit bytes are in there
             return " ".join(_decode(data, "utf-8").split())
     return ""
 

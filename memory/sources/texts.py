@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from email.utils import getaddresses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources.dates import as_utc, find_date, find_moment, find_moment_in_name, read_stamp
 from memory.sources.folder import read_text, relative
+from memory.sources.mail import LONGEST_HEADER, read_addresses
 
 KINDS = {
     "journals": "journal",
@@ -25,14 +25,16 @@ KINDS = {
 SPLIT_KINDS = ("journals", "notes")  # where a heading that begins with a date begins an entry
 HEADER_LINES = 12  # lines that are not blank; a date further down is of the story
 FOOTER_LINES = 3
+LONGEST_LINE = 300  # characters of a line in which a title or a date is looked for
 
 FRONT_MATTER = re.compile(r"\s*^---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
-HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
+HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
 BRACKETED = re.compile(r"(?:#{1,6}[ \t]+\[.*|={3,}[ \t].*[ \t]={3,}[ \t]*)")
 FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 RULE = re.compile(r"[ \t]*(?:[-*_=][ \t]*){3,}")
 EMPHASISED = re.compile(r"([*_]{1,3}).*\1[ \t\\]*")
 LABELLED = re.compile(r"[*_]{0,3}[\w ]{1,24}[*_]{0,3}:[*_]{0,3} .*")
+BYLINE = re.compile(r"by .{1,80}$", re.IGNORECASE)
 HEAD_LINE = re.compile(r"(From|To|Cc|Bcc|Reply-To|Subject|Date|Sent):[ \t]*(.*)", re.IGNORECASE)
 BETWEEN = re.compile(r"—|–|--| - |[|/·•().,:\[\]]")
 
@@ -176,6 +178,8 @@ def _origin(known: dict[str, Any]) -> str:
 
 
 def _true(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return bool(value)
     return str(value).strip().lower() not in ("", "none", "false", "no", "0", "[]", "{}")
 
 
@@ -185,7 +189,7 @@ def _first(known: dict[str, Any], *keys: str) -> str:
         if isinstance(value, list):
             value = ", ".join(str(item) for item in value if not isinstance(item, dict | list))
         if value is not None and not isinstance(value, dict | bool) and str(value).strip():
-            return str(value).strip()
+            return " ".join(str(value).split())
     return ""
 
 
@@ -196,7 +200,8 @@ def _first_moment(known: dict[str, Any], *keys: str) -> datetime | None:
             return as_utc(value)
         if isinstance(value, date):
             return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        if value is not None and (moment := find_moment(str(value)) or read_stamp(value)):
+        scalar = isinstance(value, str | int | float)
+        if scalar and (moment := find_moment(str(value)) or read_stamp(value)):
             return moment
     return None
 
@@ -204,9 +209,8 @@ def _first_moment(known: dict[str, Any], *keys: str) -> datetime | None:
 def _names(value: Any) -> tuple[str, ...]:
     """ "Ada <a@b.c>, Bo" as its parts; a list as its items."""
     if isinstance(value, list):
-        return tuple(str(item) for item in value if item)
-    pairs = getaddresses([str(value)]) if value else []
-    return tuple(f"{name} <{address}>" if name else address for name, address in pairs if address)
+        return tuple(str(item) for item in value if item and not isinstance(item, dict | list))
+    return tuple(read_addresses(value[:LONGEST_HEADER])) if isinstance(value, str) else ()
 
 
 def read_letter_head(head: Head) -> Head:
@@ -262,8 +266,10 @@ def split_entries(body: str, *, loose: bool) -> list[tuple[str, str]]:
 
 
 def _entry_heading(line: str, loose: bool) -> str:
+    if line[:1] not in ("#", "=") or len(line) > LONGEST_LINE:
+        return ""
     hit = HEADING.fullmatch(line)
-    said = hit[2] if hit else line.strip("= \t")
+    said = hit[2].rstrip("# \t") if hit else line.strip("= \t")
     bracketed = BRACKETED.fullmatch(line)
     if not bracketed and not (loose and hit and len(hit[1]) > 1):
         return ""
@@ -286,7 +292,7 @@ def _is_title(line: str) -> bool:
 
 def find_title(body: str) -> str:
     """The first line if it is a heading, underlined, wholly bold, or followed by a date line."""
-    lines = [line for line in body.split("\n") if line.strip()][:2]
+    lines = [line[:LONGEST_LINE] for line in body.split("\n") if line.strip()][:2]
     if not lines:
         return ""
     first, second = lines[0].strip(), lines[1] if len(lines) > 1 else ""
@@ -299,7 +305,8 @@ def find_title(body: str) -> str:
 
 
 def _plain(title: str) -> str:
-    return re.sub(r"^([*_]{1,3})(.*)\1$", r"\2", title.strip()).strip()
+    words = " ".join(title.split()).rstrip("#").rstrip()
+    return re.sub(r"^([*_]{1,3})(.*)\1$", r"\2", words).strip()
 
 
 def find_date_of_text(body: str, file: Path) -> datetime | None:
@@ -323,7 +330,7 @@ def _latest() -> datetime:
 
 def _dated_lines(body: str) -> list[str]:
     """Lines of head and foot that may carry the date: headings, emphasised lines, then others."""
-    lines = [line for line in body.split("\n") if line.strip()]
+    lines = [line[:LONGEST_LINE] for line in body.split("\n") if line.strip()]
     header = list(_header_lines(lines))
     footer = [line for line in lines[-FOOTER_LINES:] if _is_date_line(line)]
     headings = [line for line in header if HEADING.fullmatch(line)]
@@ -338,14 +345,16 @@ def _header_lines(lines: list[str]) -> Iterator[str]:
             continue
         if HEADING.fullmatch(stripped) or EMPHASISED.fullmatch(stripped) or _is_date_line(line):
             yield stripped
+        elif number < 4 and BYLINE.match(stripped):
+            continue
         elif number and not (number < 3 and LABELLED.fullmatch(stripped)):
             return
 
 
 def _is_date_line(line: str) -> bool:
     """A short line of which a part is nothing but a date: `Journal 7 — 2026-03-01 — Loop 9`."""
-    hit = find_date(line)
-    if not hit or len(line) > 120:
+    hit = find_date(line) if len(line) <= 120 else None
+    if not hit:
         return False
     marked = line[: hit.start()] + "\0" + line[hit.end() :]
     return any(part.strip(" *_#\\~").split(" ")[0] == "\0" for part in BETWEEN.split(marked))
