@@ -18,6 +18,7 @@ from distill.pieces import Gathered, Piece, gather
 from distill.rows import Exchange, Row, Said, Turn, document_rows, exchanges, turn_rows
 from distill.split import cap_pairs, cap_rows, draw, split
 from distill.system_turns import system_card, system_turn
+from distill.trust import registered
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.errors import JuniorError, UserError
 from memory.files import write_atomic
@@ -150,7 +151,7 @@ class _Heard:
             f"select {', '.join(MESSAGE_COLUMNS)} from messages where id = ?", (id_,)
         ).fetchone()
         message = message_from_row(tuple(row))
-        being = self.identity.resolve(message.author, message.sent_at)
+        being = registered(self.identity, message.author, message.sent_at)
         name, address = split_author(message.author)
         shown = being.name if being else name or address.partition("@")[0]
         text = Marked(_unquoted(message.text[:LONGEST_CONTEXT])).scrubbed().text

@@ -217,7 +217,7 @@ class _Maker:
         kind = self.rng.choice(list(phrases.CONTROLS))
         pairs = self.material.controls.get(kind) or self.material.statements
         answer = self._taken(pairs)
-        if f"I am {self.name}" in answer:
+        if self.name in answer:
             return None
         return self._turns(self.rng.choice(phrases.CONTROLS[kind]), answer)
 

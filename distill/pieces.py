@@ -12,7 +12,7 @@ from distill import perspective
 from distill.beings import WRITES_OWN_WORDS, Being, Identity
 from distill.curate_config import CurateConfig
 from distill.marked import Marked, merge
-from distill.trust import Trust, read_recipients, sender_key
+from distill.trust import Trust, read_recipients, registered, sender_key
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.message import Message
 
@@ -144,15 +144,16 @@ class _Gather:
         if view.own or view.provenance not in ("other", "template"):
             self.out.dropped[view.provenance] += 1
             return
-        if not self.trust.knows(message.author, view.author, ingested_at):
+        being = registered(self.identity, message.author, message.sent_at)
+        if not self.trust.knows(message.author, being, ingested_at):
             self.out.dropped["unknown sender, not yet known"] += 1
             return
         room = self.rooms.setdefault(_room(message), deque(maxlen=64))
         room.append(
             Heard(id_, sender_key(message.author), message.sent_at, self._is_called(message, view))
         )
-        if view.author is not None:
-            self._sample(view.author.name, message)
+        if being is not None:
+            self._sample(being.name, message)
 
     def _is_called(self, message: Message, view) -> bool:
         """A human in the room is talking to the agent; a program only where it names it."""
@@ -303,7 +304,8 @@ class _Gather:
     def _usable(self, row) -> int | None:
         message = message_from_row(tuple(row[2:]))
         view = self._speaker(message)
-        known = self.trust.knows(message.author, view.author, row[1])
+        being = registered(self.identity, message.author, message.sent_at)
+        known = self.trust.knows(message.author, being, row[1])
         return row[0] if view.provenance == "other" and known else None
 
 

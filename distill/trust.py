@@ -35,6 +35,15 @@ class Trust:
         return came_in <= self.first_import_until or came_in <= self.quarantined_since
 
 
+def registered(identity: Identity, author: str, at: datetime | None) -> Being | None:
+    """The being that wrote; a known name before an address that is not that being's is nobody."""
+    being = identity.resolve(author, at)
+    _, address = split_author(author)
+    if being is None or not address or not being.addresses or address in being.addresses:
+        return being
+    return None
+
+
 def sender_key(author: str) -> str:
     """What one unregistered sender is counted by: the address, else the name."""
     name, address = split_author(author)
