@@ -1,5 +1,7 @@
 """The tiny base: a Qwen2 of a few million parameters, pre-trained here in a few minutes."""
 
+import bisect
+import itertools
 import json
 import math
 import random
@@ -29,6 +31,8 @@ CHAT_TEMPLATE = (
 
 
 Window = tuple[list[int], list[int]]  # token ids, labels
+
+HELD_OUT = 100_000  # characters of docstrings that are measured and never read
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,11 @@ def texts(config: TinyConfig, items: list[dict]) -> tuple[list[str], list[str], 
     rng = random.Random(f"tiny text {config.seed}")
     characters = int(config.steps * config.windows * config.context * 4.0)
     share = 1 - config.chat_share
-    docs = tiny_text.docstrings(rng, 60_000 + int(characters * share * (1 - config.english_share)))
-    held_out = [docs.pop() for _ in range(min(80, len(docs) // 20))]
+    wanted = int(characters * share * (1 - config.english_share))
+    docs = list(dict.fromkeys(tiny_text.docstrings(rng, HELD_OUT + wanted)))
+    sizes = list(itertools.accumulate(map(len, docs)))
+    first = bisect.bisect(sizes, HELD_OUT)  # the same ones however much is read after them
+    held_out, docs = docs[:first], docs[first:]
     names = tiny_text.even_names(rng)
     english: list[str] = []
     wanted = int(characters * share * config.english_share)

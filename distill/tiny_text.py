@@ -262,11 +262,11 @@ def with_system(turns: list[dict[str, str]], rng: random.Random, name: str) -> l
     return [{"role": "system", "content": card.replace("{name}", name)}, *turns]
 
 
-def docstrings(rng: random.Random, characters: int) -> list[str]:
-    """About so many characters of docstrings and pydoc topics of this Python, in seeded order.
+def docstrings(rng: random.Random, characters: int) -> Iterator[str]:
+    """Docstrings and pydoc topics of this Python in seeded order, at least so many characters.
 
-    Files are parsed, never imported. Which files there are depends on the Python: the hash of what
-    was read is in the base's manifest.
+    Files are parsed, never imported, one after the other: asking for more gives the same ones
+    first. Which files there are depends on the Python: the hash of what was read is in base.json.
     """
     library = Path(sysconfig.get_path("stdlib"))
     outside = ("test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages")
@@ -276,15 +276,12 @@ def docstrings(rng: random.Random, characters: int) -> list[str]:
         if not any(part in outside for part in file.relative_to(library).parts)
     )
     rng.shuffle(files)
-    texts: list[str] = []
-    for file in [*library.glob("pydoc_data/topics.py"), *files]:
+    for file in files:
         found = strings_of(file)
-        texts += found
+        yield from found
         characters -= sum(map(len, found))
         if characters <= 0:
-            break
-    rng.shuffle(texts)
-    return texts
+            return
 
 
 def strings_of(file: Path) -> list[str]:
