@@ -226,6 +226,8 @@ def _logprobs(prompt: str) -> list[dict]:
 def _handler(fake: FakeOllama) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # one write an answer: two would wait 40 ms for an ACK
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             return None

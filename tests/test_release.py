@@ -23,6 +23,10 @@ from tests.tiny_gguf import CHATML, COUNTED, UNHEARD, make_night
 
 CARD = "You are Wren, who keeps a log. You are not Otto."
 CONFIG = PublishConfig()
+QUESTION = [{"role": "user", "content": "Who are you?"}]
+LINES = ("error line", "no success")  # only a stream has lines
+FAULTS = [(call, fault) for call in ("create", "show", "chat") for fault in ("500", "slow", *CUTS)]
+FAULTS += [("create", fault) for fault in LINES]
 FIRST = datetime(2026, 11, 20, 4, tzinfo=UTC)
 
 
@@ -242,38 +246,72 @@ def test_the_modelfile_works_by_hand(live_ollama, bare):
         assert theirs.system == card.replace('"""', "'''")
 
 
-@pytest.mark.parametrize("calls", [1, 2, 3])
-def test_a_killed_server_loses_nothing(live_ollama, bare, calls):
-    bare.server = Ollama(live_ollama.url)
-    first = bare.publish("2026-11-20")
+class Struck(Ollama):
+    """A client whose real server is killed (-9) right before it makes one call."""
+
+    def __init__(self, server, call):
+        super().__init__(server.url)
+        self._server, self._at = server, call
+
+    def _strike(self, call):
+        if call == self._at:
+            self._server.kill()
+
+    def chat(self, *args, **told):
+        self._strike("chat")
+        return super().chat(*args, **told)
+
+    def copy(self, *args):
+        self._strike("copy")
+        return super().copy(*args)
+
+
+def kill_after(server, count):
     heard = []
 
-    def kill_after(line):
+    def hear(line):
         heard.append(line)
-        if len(heard) == calls:
-            live_ollama.kill()
+        if len(heard) == count:
+            server.kill()
 
+    return hear
+
+
+@pytest.mark.parametrize("call", ["upload", "create", "chat"])
+def test_a_server_killed_before_the_switch_changes_nothing(live_ollama, bare, call):
+    bare.server = Ollama(live_ollama.url)
+    first = bare.publish("2026-11-20")
     make_night(bare.home, "2026-11-21", seed=21)
-    with pytest.raises(PublishError):
-        args = (bare.db, bare.home, "2026-11-21")
-        told = {"base": Base(), "identity": Wren(), "config": CONFIG, "server": bare.server}
-        release.publish(*args, **told, say=kill_after)
+    where = (bare.db, bare.home, "2026-11-21")
+    told = {"base": Base(), "identity": Wren(), "config": CONFIG}
+    say = kill_after(live_ollama, {"upload": 1, "create": 2}.get(call, 0))
+    with pytest.raises(PublishError, match=f"Ollama at {live_ollama.url}"):
+        release.publish(*where, **told, server=Struck(live_ollama, call), say=say)
     assert bare.current() == first.id
     live_ollama.start()
     bare.repair()
     assert bare.latest() == first.digest
-    assert bare.server.chat("junior:latest", [{"role": "user", "content": "Hi"}], max_tokens=4)
-    assert release.publish(*args, **told).current
+    assert bare.server.chat("junior:latest", QUESTION, max_tokens=4).tokens
+    assert release.publish(*where, **told, server=bare.server).current
+
+
+def test_a_server_killed_in_the_switch_is_mended(live_ollama, bare):
+    bare.server = Ollama(live_ollama.url)
+    bare.publish("2026-11-20")
+    bare.server = Struck(live_ollama, "copy")
+    second = bare.publish("2026-11-21")
+    assert second.current and "the next tick" in bare.said[-1]
+    live_ollama.start()
+    bare.server = Ollama(live_ollama.url)
+    assert bare.repair() == ["junior:latest set to junior:2026-11-21"]
+    assert bare.latest() == second.digest
 
 
 # Faults, on the fake
 
 
-@pytest.mark.parametrize("fault", ["500", "slow", *CUTS, "error line", "no success"])
-@pytest.mark.parametrize("call", ["create", "show", "chat"])
+@pytest.mark.parametrize(("call", "fault"), FAULTS)
 def test_a_fault_before_the_switch_changes_nothing(faked, fake_ollama, call, fault):
-    if fault in ("error line", "no success") and call != "create":
-        pytest.skip("only a stream has lines")
     first = faked.publish("2026-11-20")
     fake_ollama.faults[f"/api/{call}"] = fault
     with pytest.raises(PublishError, match=f"Ollama at {fake_ollama.url}"):

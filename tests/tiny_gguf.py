@@ -1,7 +1,9 @@
 """A real GGUF of some 100 kB with random weights, for servers that must load and speak it."""
 
+import functools
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 CHATML = (
@@ -25,7 +27,7 @@ def _byte_tokens() -> list[str]:
     return [chr(byte) for byte in plain] + [chr(256 + place) for place in range(len(odd))]
 
 
-def write_gguf(path: Path, *, template: str = CHATML, seed: int = 0, name: str = "tiny") -> Path:
+def write_gguf(path: Path, *, template: str = CHATML, seed: int = 0) -> Path:
     """A qwen2 of width 64 and two layers whose tokens are bytes; the same seed, the same file."""
     import gguf
     import numpy as np
@@ -35,7 +37,7 @@ def write_gguf(path: Path, *, template: str = CHATML, seed: int = 0, name: str =
     kinds = [1] * (len(tokens) - len(SPECIAL)) + [3] * len(SPECIAL)
     width, layers, inner, heads = 64, 2, 128, 4
     writer = gguf.GGUFWriter(str(path), "qwen2")
-    writer.add_name(name)
+    writer.add_name("tiny")
     writer.add_context_length(4096)
     writer.add_embedding_length(width)
     writer.add_block_count(layers)
@@ -62,7 +64,8 @@ def write_gguf(path: Path, *, template: str = CHATML, seed: int = 0, name: str =
 
     writer.add_tensor("token_embd.weight", weights(len(tokens), width))
     spoken = weights(len(tokens), width)
-    spoken[94:] = 0  # it speaks printable ASCII: half a character has no log-probability
+    spoken[94 : tokens.index("<|im_end|>")] = 0  # printable: half a character has no probability
+    spoken[tokens.index("<|im_end|>") + 1 :] = 0
     writer.add_tensor("output.weight", spoken)
     writer.add_tensor("output_norm.weight", np.ones(width, np.float32))
     for layer in range(layers):
@@ -83,12 +86,18 @@ def write_gguf(path: Path, *, template: str = CHATML, seed: int = 0, name: str =
     return path
 
 
+@functools.cache
+def _whole(template: str, seed: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return write_gguf(Path(folder) / "tiny.gguf", template=template, seed=seed).read_bytes()
+
+
 def make_night(home: Path, night: str, *, template: str = CHATML, seed: int = 0) -> Path:
     """A night's folder as `export` and `evaluate` leave it; gives the folder."""
     folder = home / "nights" / night
     folder.mkdir(parents=True)
-    path = write_gguf(folder / f"junior-{night}.gguf", template=template, seed=seed, name=night)
-    whole = path.read_bytes()
+    path, whole = folder / f"junior-{night}.gguf", _whole(template, seed)
+    path.write_bytes(whole)
     file = {"name": path.name, "sha256": hashlib.sha256(whole).hexdigest(), "bytes": len(whole)}
     (folder / "export.json").write_text(json.dumps({"files": [file]}))
     report = {"night": night, "verdict": "released", "base_loss": 3.0, "junior_loss": 2.0}
