@@ -1,0 +1,160 @@
+"""What this machine can be trusted with: device, dtype, threads, kernels."""
+
+import logging
+import os
+from dataclasses import asdict, dataclass
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+    # two OpenMP runtimes (torch's and bitsandbytes') that spin wait for each other: a pack took
+    # 11.2 s instead of 1.1 s
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Where and in what training computes; `dtype` is bfloat16, float16 or float32."""
+
+    device: str
+    dtype: str
+    reason: str
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device == "cuda"
+
+
+@dataclass(frozen=True)
+class Threads:
+    """What decides how fast a CPU goes: threads of one process, and how they wait."""
+
+    torch: int
+    omp_num_threads: str
+    omp_wait_policy: str
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def choose_precision(capability: tuple[int, int] | None) -> Precision:
+    """The dtype a GPU of this compute capability computes in hardware; None is no GPU.
+
+    `torch.cuda.is_bf16_supported()` is no guide: it says True on sm_75, by emulation.
+    """
+    if capability is None:
+        return Precision("cpu", "float32", "no GPU")
+    name = f"compute capability {capability[0]}.{capability[1]}"
+    if capability >= (8, 0):
+        return Precision("cuda", "bfloat16", name)
+    return Precision("cuda", "float16", f"{name} has no bfloat16 of its own")
+
+
+def detect_precision() -> Precision:
+    """`choose_precision` for the first GPU that CUDA shows here."""
+    import torch
+
+    found = torch.cuda.is_available()
+    return choose_precision(torch.cuda.get_device_capability(0) if found else None)
+
+
+def prepare_environment(threads: int = 0) -> Threads:
+    """Takes the process offline and sets its threads; call before torch is imported.
+
+    `threads` 0 means every core this process may use. Variables that are set are left alone,
+    but for those that keep it offline.
+    """
+    threads = threads or len(os.sched_getaffinity(0))
+    for name, value in OFFLINE.items():
+        if name.startswith(("HF_", "TRANSFORMERS_")):
+            os.environ[name] = value
+        else:
+            os.environ.setdefault(name, value)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+    import torch
+
+    torch.set_num_threads(threads)
+    _quieten_libraries()
+    return Threads(threads, os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"])
+
+
+def _quieten_libraries() -> None:
+    """No progress bars and no advice: a stage's log holds its own lines.
+
+    Silenced: bitsandbytes missing `kernels`, which is to stay out (it asks a hub at import); TRL
+    on packs of one row a batch, which hold many records; TRL's use of transformers' older names.
+    """
+    import warnings
+
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    for name in ("bitsandbytes", "trl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def cap_memory(budget_gb: float) -> None:
+    """Holds this process to `budget_gb` (10^9 bytes) of the GPU; 0 means the whole card."""
+    import torch
+
+    if budget_gb <= 0 or not torch.cuda.is_available():
+        return
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, budget_gb * 1e9 / total))
+
+
+def keep_weights_as_packed(model) -> int:
+    """Forbids bitsandbytes' AVX512-BF16 path on every 4-bit layer; gives how many there are.
+
+    That path repacks the weights in place at the first forward in evaluation mode, lossily and
+    for good: training after an evaluation then dies or goes on with wrong gradients.
+    """
+    import bitsandbytes
+
+    layers = [m for m in model.modules() if isinstance(m, bitsandbytes.nn.Linear4bit)]
+    for layer in layers:
+        layer.support_avx512bf16_for_cpu = False
+    return len(layers)
+
+
+def project_loss_positions_only() -> None:
+    """TRL's fused head without Triton, too, projects only the positions that carry loss.
+
+    TRL ties the choice to `_use_triton`, a private name in two modules: this is the one place
+    that sets it. In `trl.trainer.utils` it decides which positions are projected (all of them on
+    a CPU, although curated rows carry loss on half of theirs); in `trl.kernels.chunked_logprob`
+    which kernel folds a tile, and there Triton is taken only where it works.
+    """
+    import trl.kernels.chunked_logprob as kernels
+    import trl.trainer.utils as head
+
+    head._use_triton = lambda device: True
+    if not _triton_works():
+        kernels._use_triton = lambda device: False
+
+
+def _triton_works() -> bool:
+    """Runs TRL's fused head on eight tokens, on the GPU; True where there is none to ask."""
+    import subprocess
+
+    import torch
+    from trl.kernels import ChunkedLogProbFunction
+
+    if not torch.cuda.is_available():
+        return True
+    hidden = torch.zeros(8, 16, device="cuda")
+    targets = torch.zeros(8, dtype=torch.long, device="cuda")
+    try:
+        ChunkedLogProbFunction.apply(
+            hidden, torch.zeros(32, 16, device="cuda"), None, targets, 1.0, 32, None, 1.0, ()
+        )
+    except (RuntimeError, OSError, ImportError, subprocess.SubprocessError):
+        return False  # no C compiler on this machine, or a GPU Triton does not know
+    return True

@@ -1,0 +1,240 @@
+"""The traps of today's training stack, one test each: all show on a CPU but those marked gpu."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill import adapter, packing, precision
+from distill.recipes import for_base
+from distill.tokens import IGNORE, tokenise
+from distill.trainer import Watch, build_trainer, measure_held_out
+from tests.random_base import make_random_base
+from tests.test_train import SMALL, make_rows
+
+CPU = precision.choose_precision(None)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    precision.prepare_environment(1)
+    precision.project_loss_positions_only()
+    return make_random_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture
+def records(base):
+    return tokenise(make_rows(12), adapter.load_tokenizer(base), max_length=256)
+
+
+@pytest.fixture
+def make_trainer(base, records, tmp_path):
+    """Builds the very trainer train() uses, over one run of `records`."""
+
+    def make(machine=CPU, **numbers):
+        import torch
+
+        config = for_base(replace(SMALL, **numbers), base)
+        packs = packing.pack(records, 256, seed=0)
+        plan = packing.plan(records, len(packs), 256, config)
+        torch.manual_seed(0)
+        model = adapter.add_adapter(adapter.load_quantised(base, machine), config)
+        watch = Watch(tmp_path, config, plan, "", {}, lambda line: None)
+        tokenizer = adapter.load_tokenizer(base)
+        trainer = build_trainer(model, tokenizer, packs, config, plan, machine, 0, watch)
+        return trainer, packs
+
+    return make
+
+
+def trainable(model):
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def test_trap_1_adapters_are_float32_although_trl_casts_them(make_trainer):
+    import torch
+
+    trainer, _ = make_trainer()
+    assert {p.dtype for p in trainable(trainer.model).values()} == {torch.bfloat16}
+    adapter.to_float32(trainer.model)
+    adapter.check_float32(trainer.model)
+    before = adapter.adapter_weights(trainer.model)
+    trainer.train()
+    adapter.check_float32(trainer.model)
+    moved = adapter.share_moved(before, adapter.adapter_weights(trainer.model))
+    assert all(share > 0.9 for share in moved.values())
+
+
+def test_trap_2_capability_decides_the_precision():
+    assert precision.choose_precision((7, 5)).dtype == "float16"
+    assert precision.choose_precision((8, 0)).dtype == "bfloat16"
+    assert precision.choose_precision((12, 0)).dtype == "bfloat16"
+    assert precision.choose_precision(None).device == "cpu"
+
+
+def test_trap_6_the_embedding_is_not_cast_up(base):
+    import torch
+
+    machine = precision.Precision("cpu", "bfloat16", "asked for")
+    model = adapter.load_quantised(base, machine)
+    assert model.get_input_embeddings().weight.dtype == torch.bfloat16
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+
+
+def test_trap_7_packed_records_lose_as_much_as_alone(make_trainer, records):
+    import torch
+
+    trainer, packs = make_trainer()
+    model = trainer.model.eval()
+    alone = {tuple(r.input_ids): record_loss(trainer, [len(r.input_ids)], r)[0] for r in records}
+    compared = 0
+    for row in packs:
+        losses = record_loss(trainer, row["seq_lengths"], row)
+        start = 0
+        for length, loss in zip(row["seq_lengths"], losses, strict=True):
+            key = tuple(row["input_ids"][start : start + length])
+            torch.testing.assert_close(loss, alone[key], atol=1e-3, rtol=0)
+            start, compared = start + length, compared + 1
+    assert compared == len(records) and len(packs) < len(records)
+    assert not model.training and not model.config.use_cache
+
+
+def record_loss(trainer, lengths, row) -> list:
+    """Mean loss of each record in a pack, by the trainer's own collator and head."""
+    import torch
+
+    if not isinstance(row, dict):
+        row = {"input_ids": row.input_ids, "labels": row.labels, "seq_lengths": lengths}
+    batch = trainer.data_collator([row])
+    assert "attention_mask" not in batch  # one would switch the isolation off
+    with torch.no_grad():
+        out = trainer.model(**batch, fused_lm_head=True)
+    losses = torch.nn.functional.pad(-out.log_probs[0], (1, 0)).split(lengths)
+    masks = torch.nn.functional.pad(out.label_mask[0], (1, 0)).split(lengths)
+    return [loss.sum() / mask.sum() for loss, mask in zip(losses, masks, strict=True)]
+
+
+def test_trap_7_no_token_is_lost_or_mixed_in_packing(records):
+    packs = packing.pack(records, 256, seed=1)
+    found = []
+    for row in packs:
+        ids, labels = row["input_ids"], row["labels"]
+        assert len(ids) == len(labels) == sum(row["seq_lengths"]) <= 256
+        for length in row["seq_lengths"]:
+            found.append((ids[:length], labels[:length]))
+            ids, labels = ids[length:], labels[length:]
+    assert sorted(found) == sorted((r.input_ids, r.labels) for r in records)
+
+
+def test_trap_7_rows_longer_than_the_pack_never_reach_it(records):
+    with pytest.raises(AssertionError, match="cut records"):
+        packing.pack(records, 20, seed=0)
+
+
+def test_trap_8_loss_is_exact_and_the_full_logits_are_never_made(make_trainer):
+    import torch
+
+    trainer, packs = make_trainer()
+    model, batch = trainer.model.eval(), trainer.data_collator([packs[0]])
+    calls = []
+    head = model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda *args: calls.append(1))
+    loss = trainer.compute_loss(model, dict(batch))
+    assert calls == [] and trainer.compute_metrics is None
+    assert trainer.args.label_smoothing_factor == 0
+    handle.remove()
+    inputs = {k: v for k, v in batch.items() if k != "labels"}
+    logits = model(**inputs).logits[0, :-1]
+    naive = torch.nn.functional.cross_entropy(logits, batch["labels"][0, 1:], ignore_index=IGNORE)
+    torch.testing.assert_close(loss, naive, atol=1e-5, rtol=1e-5)
+
+
+def test_trap_8_only_loss_positions_are_projected(make_trainer):
+    import torch
+    import trl.trainer.utils
+
+    trainer, packs = make_trainer()
+    batch = trainer.data_collator([packs[0]])
+    assert trl.trainer.utils._use_triton(torch.device("cpu"))  # TRL's name for: leave others out
+    projected = []
+    function = trl.trainer.utils._ChunkedLogProbFunction
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: projected.append(t) or t, lambda t: t):
+        trainer.compute_loss(trainer.model, dict(batch))
+    positions = int((batch["labels"][0, 1:] != IGNORE).sum())
+    assert function and any(t.shape == (positions, 64) for t in projected)
+
+
+def test_trap_11_gradients_are_the_same_after_an_evaluation(make_trainer):
+    import torch
+
+    trainer, packs = make_trainer(dropout=0.0)
+    adapter.to_float32(trainer.model)
+    with torch.no_grad():
+        for name, parameter in trainable(trainer.model).items():
+            if "lora_B" in name:
+                parameter.fill_(0.01)  # at 0 the gradient of A is 0 whatever the weights are
+    before = gradients(trainer, packs[0])
+    first = measure_held_out(trainer, packs)
+    assert measure_held_out(trainer, packs) == first and trainer.model.training
+    after = gradients(trainer, packs[0])
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def gradients(trainer, row) -> dict:
+    trainer.model.zero_grad()
+    trainer.model.train()
+    trainer.compute_loss(trainer.model, trainer.data_collator([row])).backward()
+    return {name: p.grad.clone() for name, p in trainable(trainer.model).items()}
+
+
+def test_trap_11_bfloat16_on_the_cpu_keeps_its_weights_too(base):
+    import torch
+
+    model = adapter.load_quantised(base, precision.Precision("cpu", "bfloat16", "asked for"))
+    assert precision.keep_weights_as_packed(model) == 14  # seven in each of two layers
+    weight = model.model.layers[0].mlp.up_proj.weight
+    before = weight.data.clone()
+    with torch.no_grad():
+        model.eval()(input_ids=torch.tensor([[1, 2, 3]]))
+    assert torch.equal(weight.data, before)
+
+
+def test_trap_13_the_optimizer_is_paged_on_a_gpu_and_plain_on_a_cpu(make_trainer):
+    trainer, _ = make_trainer()
+    assert trainer.args.optim == "adamw_torch_fused"
+
+
+def test_trap_14_threads_are_set_before_the_libraries_load():
+    code = (
+        "import os, sys; from distill import precision; assert 'torch' not in sys.modules;"
+        "t = precision.prepare_environment(1); import torch;"
+        "print(t.omp_wait_policy, torch.get_num_threads(), os.environ['HF_HUB_OFFLINE'])"
+    )
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OMP", "HF", "MKL"))}
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert out.stdout.split() == ["PASSIVE", "1", "1"], out.stderr
+
+
+def test_kernels_stays_out_of_the_environment():
+    import importlib.util
+
+    assert importlib.util.find_spec("kernels") is None  # bitsandbytes would ask a hub at import
+
+
+@pytest.mark.gpu
+def test_trap_4_the_fused_head_runs_on_this_gpu(make_trainer):
+    machine = precision.detect_precision()
+    assert machine.on_gpu
+    trainer, _ = make_trainer(machine)
+    adapter.to_float32(trainer.model)
+    assert trainer.train().training_loss > 0
+    assert trainer.args.optim == "paged_adamw_8bit"
