@@ -153,6 +153,7 @@ def import_(
     with _database(_config()) as db, show.progress(f"import {kind}") as tell:
         source = SourceConfig(kind=kind, path=str(path.absolute()), name=kind, own=tuple(own))
         counts = ingest_source(db, source, progress=tell).as_json()
+        show.rejects(db, kind)
     show.out(counts, as_json, lambda c: show.counts_table({kind: c}))
     _fail_if_nothing_read({kind: counts})
 
@@ -170,6 +171,7 @@ def ingest(as_json: Json = False) -> None:
         for source in config.sources:
             with show.progress(f"ingest {source.name}") as tell:
                 counts[source.name] = ingest_source(db, source, progress=tell).as_json()
+            show.rejects(db, source.name)
     show.out({"sources": counts}, as_json, lambda c: show.counts_table(c["sources"]))
     _fail_if_nothing_read(counts)
 

@@ -62,10 +62,18 @@ def progress(title: str) -> Iterator[Callable[..., None]]:
         def tell(event: object = None, *args, **kwargs) -> None:
             if isinstance(event, dict) and "step" in event:
                 bar.update(task, completed=event["step"], total=event.get("steps"))
-            elif isinstance(event, int):
-                bar.update(task, completed=event)
+            elif hasattr(event, "read"):
+                bar.update(task, completed=event.read)
 
         yield tell
+
+
+def rejects(db, source: str, limit: int = 5) -> None:
+    """The first records of a source that could not be read, with their reasons, on standard error."""
+    query = "select path, place, reason from rejects where source = ? limit ?"
+    for row in db.query(query, [source, limit]):
+        where = " ".join(part for part in (row["path"], row["place"]) if part)
+        note(f"{source}: {where + ': ' if where else ''}{row['reason']}")
 
 
 def night_progress() -> Callable[[dict], None]:

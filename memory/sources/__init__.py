@@ -49,3 +49,14 @@ def read_messages(kind: str, path: Path) -> Iterator[Record]:
     source = SOURCES[kind]
     records = chain.from_iterable(source.read_file(file, path) for file in source.list_files(path))
     yield from relay.different_keys(records) if kind == "relay" else records
+
+
+def guess_kind(path: Path) -> str:
+    """The kind a file or folder most likely is, by names alone; journals where nothing tells."""
+    path = Path(path)
+    if path.is_dir():
+        is_maildir = (path / "cur").is_dir() and (path / "new").is_dir()
+        return "maildir" if is_maildir else "journals"
+    suffixes = {"relay": (".db", ".sqlite", ".sqlite3", ".jsonl"), "mbox": (".mbox",)}
+    suffixes["eml"] = (".eml",)
+    return next((k for k, ends in suffixes.items() if path.suffix.lower() in ends), "journals")

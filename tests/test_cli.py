@@ -1,0 +1,114 @@
+"""Claims about the command line: documents, exit codes and plain words, on real homes."""
+
+import json
+import stat
+
+import pytest
+
+from agent.cli import _home_first
+from tests.homes import ROOT, document, junior, small_home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    made = small_home(tmp_path_factory.mktemp("cli"), journals=6)
+    assert junior(made, "ingest").returncode == 0
+    return made
+
+
+def test_home_may_stand_anywhere_but_after_two_dashes():
+    assert _home_first(["status", "--home", "x"]) == ["--home", "x", "status"]
+    assert _home_first(["log", "--", "--home", "x"]) == ["log", "--", "--home", "x"]
+
+
+def test_every_record_is_accounted_for_and_twice_adds_nothing(home):
+    for counts in document(home, "ingest")["sources"].values():
+        kept = sum(counts[k] for k in ("messages", "updated", "duplicates", "rejects"))
+        assert counts["read"] == kept + sum(counts["skipped"].values())
+        assert counts["messages"] == 0 and counts["duplicates"] > 0
+
+
+def test_what_the_agent_logs_is_found_and_the_same_key_is_one_message(home):
+    first = document(home, "log", "note", "A heron on the slip, unlogged.", "--key", "k1")
+    again = document(home, "log", "note", "A heron on the slip, unlogged.", "--key", "k1")
+    assert first["duplicate"] is False and again == first | {"duplicate": True}
+    hits = document(home, "search", "heron unlogged")["hits"]
+    assert [hit["id"] for hit in hits] == [first["id"]]
+
+
+def test_inspect_says_who_speaks_and_stores_nothing(home):
+    before = document(home, "status")["messages"]
+    mail = ROOT / "demo" / "life" / "mail" / "cur" / "0003.carrow:2,S"
+    (message,) = document(home, "inspect", str(mail), "--source", "eml")["messages"]
+    learnt = "".join(message["text"][s["start"] : s["end"]] for s in message["spans"] if s["loss"])
+    assert message["own"] and "Still, it holds." in learnt and "I am Orrin" not in learnt
+    assert document(home, "status")["messages"] == before
+
+
+def test_everything_a_home_holds_is_private(home):
+    for path in (home, *home.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_config_says_where_values_come_from(home):
+    values = document(home, "config", JUNIOR_SCHEDULE_AT="04:10")["config"]
+    assert values["schedule.at"] == {"value": "04:10", "origin": "environment JUNIOR_SCHEDULE_AT"}
+    assert values["base.name"]["origin"] == "file"
+
+
+def test_pause_and_unpause(home):
+    assert document(home, "pause", "--until", "2999-01-01")["paused_until"] > "2998"
+    assert document(home, "status")["why"] == "paused"
+    document(home, "unpause")
+    assert document(home, "status")["why"] != "paused"
+
+
+def test_if_due_with_nothing_due_is_no_failure(home):
+    night = document(home, "night", "--if-due")
+    assert night["verdict"] is None and night["reason"]
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["import", "pigeon", "x"], 2, "unknown source kind 'pigeon'"),
+        (["import", "journals", "/no/such/folder"], 1, "/no/such/folder"),
+        (["inspect", "/no/such/file"], 1, "no such file"),
+        (["night", "--stage", "dream"], 2, "unknown stage 'dream'"),
+        (["rollback"], 3, "nothing is released yet"),
+        (["report"], 1, "no report yet"),
+        (["trace", "2020-01-01", "3"], 1, "no night '2020-01-01'"),
+        (["pause", "--until", "soon"], 2, "not a date: 'soon'"),
+        (["log", "sonnet", "text"], 2, "sonnet"),
+        (["beings", "add"], 2, "takes 1 name"),
+        (["init", "--yes", "--name", "Again"], 2, "this home is set up"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_mistakes_are_met_with_a_sentence_and_a_code(home, arguments, code, words):
+    done = junior(home, *arguments)
+    assert done.returncode == code and words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_documents_too(home):
+    done = junior(home, "trace", "2020-01-01", "3", "--json")
+    assert "no night" in json.loads(done.stdout)["error"] and done.returncode == 1
+
+
+def test_a_config_with_three_mistakes_lists_all_three(tmp_path):
+    (tmp_path / "config.toml").write_text('[schedule]\nat = "x"\nfoo = 1\n[nonsense]\n')
+    done = junior(tmp_path, "status")
+    assert done.returncode == 2 and done.stderr.count("\n  - ") == 3
+
+
+def test_beings_are_proposed_added_and_merged(tmp_path):
+    home = small_home(tmp_path, journals=6)
+    junior(home, "ingest")
+    document(home, "beings", "add", "Marigold", "--kind", "character")
+    shown = document(home, "beings", "show")["beings"]
+    assert {"Pell", "Vesper", "Marigold"} <= {being["name"] for being in shown}
+    merged = document(home, "beings", "merge", "Marigold", "Vesper")["beings"]
+    vesper = next(being for being in merged if being["name"] == "Vesper")
+    assert "Marigold" in vesper["aliases"]
+    assert isinstance(document(home, "beings")["beings"], list)
