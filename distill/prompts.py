@@ -3,12 +3,12 @@
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from memory.errors import ModelFileError, PublishError
+from distill.chat_template import ChatTemplate
+from memory.errors import ModelFileError
 
 Render = Callable[[Sequence[dict[str, str]]], str]
 
@@ -54,45 +54,6 @@ CONVERSATIONS: tuple[tuple[dict[str, str], ...], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class ChatTemplate:
-    """A GGUF's Jinja chat template with the text of its begin and end tokens ("" for none)."""
-
-    source: str
-    bos: str
-    eos: str
-
-    def render(self, messages: Sequence[dict[str, str]]) -> str:
-        """The prompt for `messages`, up to where the assistant begins to speak."""
-        import jinja2
-
-        try:
-            return _environment().from_string(self.source).render(
-                messages=[dict(message) for message in messages],
-                add_generation_prompt=True,
-                bos_token=self.bos,
-                eos_token=self.eos,
-            )  # fmt: skip
-        except jinja2.TemplateError as error:
-            raise PublishError(f"the model's chat template does not render: {error}") from error
-
-
-def _environment() -> Any:
-    """Jinja as `apply_chat_template` of transformers sets it up."""
-    from jinja2 import TemplateError
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def refuse(message: str) -> None:
-        raise TemplateError(message)
-
-    made = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
-    made.globals["raise_exception"] = refuse
-    return made
-
-
 def read_chat_template(path: Path) -> ChatTemplate:
     """The chat template in a GGUF's header; a vocabulary of 152k is read past in a moment.
 
@@ -113,9 +74,8 @@ def read_chat_template(path: Path) -> ChatTemplate:
         number = found.get(f"tokenizer.ggml.{name}_token_id", -1)
         return tokens[number].decode("utf-8", "replace") if 0 <= number < len(tokens) else ""
 
-    return ChatTemplate(
-        found["tokenizer.chat_template"].decode("utf-8"), text_of("bos"), text_of("eos")
-    )
+    source = found["tokenizer.chat_template"].decode("utf-8", "replace")
+    return ChatTemplate(source, bos=text_of("bos"), eos=text_of("eos"))
 
 
 def _read_header(file: BinaryIO, wanted: set[str]) -> dict[str, Any]:

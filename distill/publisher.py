@@ -1,6 +1,7 @@
 """One generation at an Ollama: created under its own tag, and verified there."""
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,24 @@ def make_recipe(
         templates=go_templates(render),
         probes=probes,
     )
+
+
+def measure_probes(
+    runner: Any, conversations: Iterable[Sequence[dict[str, str]]]
+) -> list[dict[str, Any]]:
+    """What a server's first tokens are compared with: [{"prompt", "token", "log_probability"}].
+
+    `runner` is an `embedded.Embedded` of the very file; half a character says nothing and is left
+    out.
+    """
+    probes = []
+    for messages in conversations:
+        token = "".join(runner.stream(messages, max_tokens=1, temperature=0.0))
+        if token and "\ufffd" not in token:
+            value = runner.log_probability(messages, "", [token])[0]
+            prompt = runner.render(messages)
+            probes.append({"prompt": prompt, "token": token, "log_probability": value})
+    return probes
 
 
 def save_recipe(folder: Path, recipe: Recipe) -> None:

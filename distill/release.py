@@ -25,6 +25,7 @@ from distill.modelfile import tag_name, write_modelfile
 from distill.ollama import Ollama, Say, Tag
 from distill.prompts import Render
 from distill.publisher import (
+    Recipe,
     check_files,
     load_recipe,
     make_recipe,
@@ -33,6 +34,7 @@ from distill.publisher import (
 )
 from memory.db import Database, to_stored, transaction
 from memory.errors import NoServerError, NotReleasedError, PublishError
+from memory.files import write_atomic
 
 __all__ = [
     "Generation",
@@ -96,7 +98,7 @@ def publish(
     night: str,
     *,
     base: Any,
-    identity: Any,
+    card: str,
     config: PublishConfig,
     server: Ollama | None,
     render: Render | None = None,
@@ -106,11 +108,11 @@ def publish(
 ) -> Generation:
     """Release the model in a night's folder: verified at `server`, then current, then `latest`.
 
-    `base` has `name` and `lineage`, `identity` a `default_card()`; without a server the generation
-    is registered with the tag "" and the embedded runner serves it. `render` and `probes` as in
-    `publisher.make_recipe`. Raises ModelFileError or PublishError, and then nothing has changed:
-    the current generation stays. Once SQLite has it, trouble at the server is only said:
-    `repair` mends it.
+    `base` has `name` and `lineage`, `card` is the system card its rows were built with; without a
+    server the generation is registered with the tag "" and the embedded runner serves it. `render`
+    and `probes` as in `publisher.make_recipe`; the report's `server_probes` where none are given.
+    Raises ModelFileError or PublishError, and then nothing has changed: the current generation
+    stays. Once SQLite has it, trouble at the server is only said: `repair` mends it.
     """
     say = say or _quiet
     folder, now = night_folder(home, night), now or datetime.now(UTC)
@@ -119,22 +121,42 @@ def publish(
         folder,
         night=night,
         name=config.name,
-        card=identity.default_card(),
+        card=card,
         num_ctx=config.num_ctx,
         temperature=config.temperature,
         render=render,
-        probes=probes,
+        probes=probes or _report(folder).get("server_probes"),
     )
     digest = ""
     if server is not None:
         _claim(db, server, tag, config)
-        digest, recipe = publish_tag(server, folder, recipe, tag, say)
+        digest, recipe = _publish_noted(server, folder, recipe, tag, say)
     save_recipe(folder, recipe)
     row = (night, to_stored(now), base.name, base.lineage, json.dumps(recipe.files))
-    row += (json.dumps(_scores(folder)), tag if server else "", digest)
+    row += (json.dumps(_scores(_report(folder))), tag if server else "", digest)
     _register(db, row)
     _settle(db, home, server, config, say)
     return find_generation(db, night)
+
+
+def _publish_noted(
+    server: Ollama, folder: Path, recipe: Recipe, tag: str, say: Say
+) -> tuple[str, Recipe]:
+    """`publish_tag`, with what the server showed added to report.json where there is one."""
+    try:
+        digest, told = publish_tag(server, folder, recipe, tag, say)
+    except PublishError as error:
+        _note(folder, {"ok": False, "tag": tag, "reason": str(error)})
+        raise
+    _note(folder, {"ok": True, "tag": tag, "digest": digest, "server": server.version()})
+    return digest, told
+
+
+def _note(folder: Path, served: dict[str, Any]) -> None:
+    if report := _report(folder):
+        report["served"] = served
+        text = json.dumps(report, indent=1, ensure_ascii=False)
+        write_atomic(folder / "report.json", text)
 
 
 def _register(db: Database, row: tuple) -> None:
@@ -162,7 +184,7 @@ def _settle(
         if server is not None:
             switch(db, server, config)
         prune(db, home, server, config, say=say)
-    except PublishError as error:
+    except (PublishError, OSError) as error:
         say(f"{error} (the release itself is done; the next tick or `junior publish` mends this)")
 
 
@@ -170,15 +192,20 @@ def _quiet(_: str) -> None:
     return None
 
 
-def _scores(folder: Path) -> dict[str, Any]:
-    """The report's numbers, for `generations`; nothing where there is no report."""
+def _report(folder: Path) -> dict[str, Any]:
+    """The night's report; {} where there is none."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        checks = {check["name"]: check["value"] for check in report.get("checks", [])}
-        named = ("verdict", "sentence", "base_loss", "junior_loss")
-        return {name: report[name] for name in named if name in report} | {"checks": checks}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _scores(report: dict[str, Any]) -> dict[str, Any]:
+    """The report's numbers, for `generations`."""
+    checks = {check["name"]: check["value"] for check in report.get("checks", [])}
+    named = ("verdict", "sentence", "base_loss", "junior_loss")
+    return {name: report[name] for name in named if name in report} | {"checks": checks}
 
 
 def _claim(db: Database, server: Ollama, tag: str, config: PublishConfig) -> None:
