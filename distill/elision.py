@@ -33,8 +33,12 @@ def elided(sentence: str, language: Language, *, terse: bool) -> bool:
     first = _WORD.match(sentence, lead.end())
     if not first:
         return False
+    if first[0][0].islower() and not lead[0].strip():
+        return False
     word = first[0].lower().replace("’", "'")
     rest = sentence[first.end() :]
+    if rest.rstrip().endswith("?"):
+        return False
     follow = _WORD.search(rest[:24])
     after = follow[0].lower() if follow else ""
     if after in _PASSIVE or word in _PASSIVE or rest.lstrip("*_ ")[:1] in ":=":
@@ -47,7 +51,7 @@ def elided(sentence: str, language: Language, *, terse: bool) -> bool:
         return after in language.determiners or (terse and not after)
     if terse and word in _ONGOING:
         return not _FINITE.search(rest)
-    return terse and word in _OPENERS
+    return terse and word in _OPENERS and after not in ("you", "worry", "forget", "be", "let")
 
 
 def _finds_object(sentence: str, rest: str, after: str, word: str, language: Language) -> bool:

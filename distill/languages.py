@@ -180,6 +180,48 @@ COMMON_WORDS = words(
     west east north south miles penny gene dean max ray flame spark quest norm lance"""
 )
 
+# Frequent given names that are hardly ever another word: a capitalised one is a person.
+GIVEN_NAMES = words(
+    """aaron abigail adam adrian agnes ahmed aidan alan albert alejandro alex alexander alexandra
+    alfred ali alice alicia alison amanda amelia amy ana anders andrea andreas andrew andy angela
+    anita ann anna anne annette anthony anton antonio arjun arthur astrid barbara beatrice ben
+    benjamin bernard bernd beth betty birgit bob brandon brenda brian bridget bruce bryan carl carla
+    carlos carmen carol caroline catherine cecilia charles charlie charlotte chloe chris christa
+    christian christina christine christoph christopher claire clara claudia colin connor craig
+    cynthia daniel daniela danielle dave david deborah debra denise dennis derek diana diane diego
+    dieter dmitri dominic donald donna doris dorothy douglas duncan edith eduardo edward eileen
+    elaine elena eli elisabeth elizabeth ella ellen emily emma eric erica erik ernst esther ethan
+    eugene eva evelyn fabian fatima felix fernando fiona florian frances francis francesca frederick
+    friedrich fritz gabriel gareth gary george georg gerald gerhard giovanni giulia gordon graham
+    greg gregory guillermo gunther hannah hans harold harriet harry hassan heather heidi helen
+    helena helga henri henry herbert howard hugh hugo ian ibrahim igor ingrid irene isaac isabel
+    isabella ivan jacob jacques jake james jamie jan jane janet jason javier jean jeff jeffrey
+    jennifer jenny jeremy jerry jessica jessie jill jim joan joanna joe joel johan johannes john
+    johnny jonas jonathan jordan jorge jose josef joseph joshua juan judith julia julian julie
+    juliet jürgen karen karl karin katarina kate katherine kathleen kathryn katie keith kelly ken
+    kenneth kevin klaus kyle lara larry lars laura lauren laurence lawrence lena leo leon leonard
+    leslie liam linda lisa logan lorenzo louis louise lucas lucia lucy luis luke magnus malcolm
+    manfred manuel marc marcel marco marcus margaret maria marie marina mario marion marta martha
+    martin martina mary mateo matteo matthew matthias maureen maurice megan mehmet melanie melissa
+    michael michel michelle miguel mike mikhail mohamed mohammed monica monika muhammad nadia nancy
+    naomi natalia natalie natasha nathan neil nicholas nicola nicolas nicole nigel nina noah nora
+    olga oliver olivia omar oscar pablo pamela patricia patrick paul paula pedro peter petra philip
+    pierre priya rachel rainer ralph ramesh raphael raymond rebecca renate ricardo richard rita
+    robert roberto roger roland ronald rosa rosemary roy russell ruth ryan sabine sally samantha
+    samuel sandra sara sarah sean sebastian sergei sergio seth shannon sharon sheila shirley silvia
+    simon sofia sonia sonja sophia sophie stefan stefanie stephanie stephen steve steven stuart
+    susan susanne suzanne svetlana sven sylvia tamara tanya teresa theodore theresa thomas tim
+    timothy tina tobias todd tom tommy tony tracy ulrich ursula uwe valerie vanessa vera veronica
+    victoria viktor vincent virginia vladimir walter wanda wendy werner wilhelm william wolfgang
+    xavier yasmin yolanda yusuf yuki yvonne zachary zoe"""
+)
+KIN = words(
+    """mother mom mum mama mommy father dad daddy papa brother sister wife husband son daughter aunt
+    uncle cousin nephew niece grandmother grandma grandfather grandpa girlfriend boyfriend fiancé
+    fiancée partner spouse boss friend colleague coworker neighbour neighbor roommate teacher
+    operator maker creator human doctor therapist landlord manager supervisor advisor mentor"""
+)
+
 # What the line over a quoted mail says, in the languages mail programs write it.
 WROTE = re.compile(
     r"\b(?:wrote|writes|schrieb|schreibt|skrev|schreef|pisze|napisał\(?a?\)?|kirjoitti)\b|a écrit|"
@@ -208,7 +250,8 @@ FORWARD_LINE = re.compile(
     r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"
     r"Mensaje reenviado|Mensaje original|Messaggio inoltrato|Messaggio originale|"
     r"Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|Doorgestuurd bericht|"
-    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat)[^\n]{0,60}$|^[ \t>]*Begin forwarded message:[ \t]*$",
+    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat)[^\n]{0,60}$|"
+    r"^[ \t>]*Begin forwarded message:[ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 SENT_FROM = re.compile(

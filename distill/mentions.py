@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distill.beings import Alias, Being, Identity
-from distill.languages import COMMON_WORDS, MONTHS, WEEKDAYS, Language, words
+from distill.languages import COMMON_WORDS, GIVEN_NAMES, KIN, MONTHS, WEEKDAYS, Language, words
 
 # Kinds of mention beside the pronouns' I, WE, YOU, HE, THEY.
 AGENT, BEING, PERSON, INSTANCE, ROLE, SAY, NOUN = (
@@ -69,6 +69,7 @@ class Names:
 
     by_word: dict[str, tuple[Pattern, ...]]
     not_names: tuple[re.Pattern[str], ...]
+    sign_off: re.Pattern[str] | None
     cjk: re.Pattern[str] | None
     cjk_owner: dict[str, tuple[str, Being]]
 
@@ -97,7 +98,12 @@ def _compiled(key: tuple[Being, ...], ambiguous: tuple[tuple[str, tuple[str, ...
     phrases = [phrase for being in key for phrase in being.not_names]
     not_names = tuple(re.compile(_phrase(phrase)) for phrase in phrases)
     spoken = "|".join(re.escape(name) for name in sorted(cjk, key=len, reverse=True))
-    return Names(ordered, not_names, re.compile(spoken) if spoken else None, cjk)
+    initials = [re.escape(one.name) for one in agent.aliases if one.use == "sign-off"]
+    signed = (
+        rf"(?:^|\n)[ \t*_>]*(?:[—–~-]{{1,2}}[ \t]*)?({'|'.join(initials)})[ \t*_.]*(?=\n|$|[,(|])"
+    )
+    sign_off = re.compile(signed) if initials else None
+    return Names(ordered, not_names, sign_off, re.compile(spoken) if spoken else None, cjk)
 
 
 def names_of(identity: Identity) -> Names:
@@ -164,15 +170,30 @@ class Found:
         return self.mentions[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
 
 
-def find(text: str, names: Names, language: Language, *, fiction: bool = False) -> Found:
-    """Every mention in a text: names, pronouns, acting persons, verbs and nouns of speech."""
+def find(
+    text: str,
+    names: Names,
+    language: Language,
+    *,
+    fiction: bool = False,
+    persons: frozenset[str] = frozenset(),
+) -> Found:
+    """Every mention in a text: names, pronouns, acting persons, verbs and nouns of speech.
+
+    `persons` are words known to be names here, as those of the recipients are; in `fiction`
+    roles are persons too ("the analyst").
+    """
     blocked = [match.span() for regex in names.not_names for match in regex.finditer(text)]
-    mentions = list(_mentions(text, names, language, blocked, fiction))
+    mentions = list(_mentions(text, names, language, blocked, fiction, persons))
     if names.cjk:
         owner = names.cjk_owner
         mentions += [Mention(*hit.span(), *owner[hit[0]]) for hit in names.cjk.finditer(text)]
     if "inst" in text or "vers" in text or "cop" in text or "me" in text or "self" in text:
         mentions += [Mention(*hit.span(), INSTANCE) for hit in INSTANCES.finditer(text)]
+    if names.sign_off:
+        tail = max(0, len(text) - 200)
+        hits = names.sign_off.finditer(text, tail)
+        mentions += [Mention(hit.start(1), hit.end(1), AGENT) for hit in hits]
     mentions.sort(key=lambda one: (one.start, -one.end))
     return Found(tuple(mentions), tuple(one.start for one in mentions))
 
@@ -183,6 +204,7 @@ def _mentions(
     language: Language,
     blocked: list[tuple[int, int]],
     fiction: bool,
+    persons: frozenset[str],
 ) -> Iterator[Mention]:
     by_word, pronouns = names.by_word, language.pronouns
     speech, nouns = language.speech, language.speech_nouns
@@ -205,8 +227,10 @@ def _mentions(
                 yield mention
                 until = mention.end
             elif word[0].isupper():
-                if _acts(text, hit, language):
+                if _is_person(text, hit, stem, language, persons):
                     yield Mention(start, hit.end(), PERSON)
+            elif stem in KIN and _somebodys(text, hit, language):
+                yield Mention(start, hit.end(), PERSON)
             elif fiction and stem in ROLE_NOUNS:
                 yield Mention(start, hit.end(), ROLE)
             if lower in speech:
@@ -364,20 +388,67 @@ _NOT_PERSONS = words(
 )
 
 
+_TITLED = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Professor|Herr|Frau|Sir|Madam|Monsieur|Madame|Señor|Señora)\.? )$"
+)
+_GREETED = re.compile(
+    r"(?:^|\n|\. )[ \t]*(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Hh]allo|[Ll]iebe[rs]?),? $"
+)
+_NOT_GREETED = words(
+    """all everyone everybody team folks friends sir madam there guys both colleagues world customer
+    reader readers user users diary journal hiring editor editors committee zusammen alle kollegen
+    again next future fellow"""
+)
+
+
+def _is_person(
+    text: str, hit: re.Match[str], stem: str, language: Language, persons: frozenset[str]
+) -> bool:
+    """Whether an unregistered capitalised word is somebody: named, titled, greeted, acting."""
+    if stem in persons or stem in GIVEN_NAMES:
+        return not _joined(text, hit.start(), hit.end())
+    before = text[max(0, hit.start() - 14) : hit.start()]
+    if before.endswith(" ") or before.endswith("\n"):
+        if _TITLED.search(before):
+            return True
+        if _GREETED.search(before):
+            return stem not in _NOT_GREETED
+    return _acts(text, hit, language)
+
+
+_OWNED = re.compile(r"\b(?:my|his|her|your|our|their|mein\w*|sein\w*) (?:\w+ )?$", re.IGNORECASE)
+_ONE = re.compile(r"\b(?:an?|one|another|some) $", re.IGNORECASE)
+_DID = re.compile(r" (?:who )?([a-z]+)\b")
+
+
+def _somebodys(text: str, hit: re.Match[str], language: Language) -> bool:
+    """ "my mother" is somebody; "a human" is where it did something once ("a human read it")."""
+    before = text[max(0, hit.start() - 24) : hit.start()]
+    if text[hit.end() : hit.end() + 1] in ("-", "_"):
+        return False
+    if _OWNED.search(before):
+        return True
+    follow = _DID.match(text, hit.end())
+    return bool(follow and follow[1] in language.past and _ONE.search(before))
+
+
 def _acts(text: str, hit: re.Match[str], language: Language) -> bool:
     """Whether an unknown capitalised word does what only somebody does: "Torres says"."""
     word = hit[0]
     if len(word) < 3 or word.isupper() or "'" in word or "’" in word:
         return False
-    follow = _FOLLOW.match(text, hit.end())
+    number = _NUMBER.match(text, hit.end())
+    end = number.end() if number else hit.end()
+    follow = _FOLLOW.match(text, end)
     if not follow or follow[1] not in STRONG_ACTS:
         return False
     lower = word.lower()
-    if lower in _NOT_PERSONS or lower in language.speech or _joined(text, hit.start(), hit.end()):
+    if lower in _NOT_PERSONS or lower in language.speech or _joined(text, hit.start(), end):
         return False
     return not re.search(r"\b(?:[Tt]he|[Aa]n?|[Tt]his|[Oo]ur|[Mm]y) $", text[: hit.start()][-6:])
 
 
+_NUMBER = re.compile(r"-\d+\b")
 _FOLLOW = re.compile(r" (?:also |just |then |never |quietly |once )?([a-z]+)\b")
 STRONG_ACTS = words(
     """says said asks asked tells told writes wrote replies replied answers answered thinks thought

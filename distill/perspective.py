@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from distill.beings import WRITES_OWN_WORDS, Being, Identity, split_author
 from distill.elision import elided
 from distill.languages import HE, THEY, WE, YOU, I, Language, language_of
-from distill.mentions import AGENT, BEING, INSTANCE, PERSON, ROLE, Found, find, names_of
+from distill.mentions import AGENT, BEING, INSTANCE, PERSON, ROLE, Found, Mention, find, names_of
 from distill.quotations import Quotation, quotations, reported
 from distill.sections import Section, Voice, sections
 from distill.sentences import ends, paragraphs
@@ -60,7 +61,6 @@ class _Scene:
     found: Found
     base: Voice
     addressee: Being | None
-    crowd: bool
 
 
 def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> Perspective:
@@ -71,7 +71,8 @@ def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> 
     base = _base(message, author, provenance, identity)
     fiction = base.why == "fiction"
     text, language = message.text, language_of(message.text)
-    found = find(text, names_of(identity), language, fiction=fiction)
+    persons = _persons(message, identity)
+    found = find(text, names_of(identity), language, fiction=fiction, persons=persons)
     scene = _Scene(
         text,
         message.kind,
@@ -80,7 +81,6 @@ def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> 
         found,
         base,
         _addressee(message, base, identity),
-        _crowd(found),
     )
     spans = tuple(_spans(scene, sections(message, base, identity))) if text else ()
     return Perspective(author, provenance == "own", provenance, bool(reason), reason, spans)
@@ -182,12 +182,23 @@ def _addressee(message: Message, base: Voice, identity: Identity) -> Being | Non
         return identity.agent if identity.agent in known else known[0]
     if message.kind in ("mail", "letter") and not base.own:
         return identity.agent
-    unknown = message.recipients and base.own and message.kind != "relay"
-    return Being(message.recipients[0], "human") if unknown else None
+    if not base.own or message.kind == "relay":
+        return None
+    greeted = _GREETING.match(message.text[:120])
+    to = (greeted and greeted["who"]) or next(iter(message.recipients), "")
+    return Being(to, "human") if to else None
 
 
-def _crowd(found: Found) -> bool:
-    return len({one.being.name for one in found.mentions if one.kind == BEING and one.being}) > 1
+def _persons(message: Message, identity: Identity) -> frozenset[str]:
+    """The names on a message's head, word by word; the agent's own are left out."""
+    found: set[str] = set()
+    for one in (message.author, *message.recipients):
+        name, _ = split_author(one)
+        if name and name != SELF and identity.resolve(name) is not identity.agent:
+            parts = re.findall(r"[^\W\d_]{3,}", name)
+            found |= {part.casefold() for part in parts if part[0].isupper()}
+    agent = {word.casefold() for a in identity.agent.names() for word in a.name.split()}
+    return frozenset(found - agent)
 
 
 def _spans(scene: _Scene, parts: list[Section]) -> Iterator[Span]:
@@ -253,6 +264,8 @@ def _span(
     flags = set()
     for mention in scene.found.between(start, end):
         flag = _flag(mention.kind, scene, voice, quoted)
+        if mention.kind == THEY and "O" not in flags and _several(scene, mention):
+            flag = "O"
         if flag:
             flags.add(flag)
     if opens and voice.own and not quoted and "S1" not in flags:
@@ -274,9 +287,17 @@ def _flag(kind: str, scene: _Scene, voice: Voice, quoted: Quotation | None) -> s
         return "O"
     if kind == YOU:
         return _second_person(scene, voice, quoted)
-    if kind == THEY:
-        return ""
     return ""
+
+
+def _several(scene: _Scene, mention: Mention) -> bool:
+    """Whether "they" follow two beings named side by side."""
+    near = scene.found.between(mention.start - 160, mention.start)
+    named = [one for one in near if one.kind in (BEING, PERSON)]
+    return any(
+        one.being is not another.being and another.start - one.end <= 12
+        for one, another in pairwise(named)
+    )
 
 
 def _first_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:

@@ -198,7 +198,7 @@ _SIGN_OFF = re.compile(r"^[ \t>*_]*(?:—|–|--?|~)[ \t*_]*(?P<who>[^\n]{1,60})
 def _letter_to_agent(message: Message, base: Voice, identity: Identity) -> Iterator[Section]:
     """A text that greets the agent at its head was written by somebody else."""
     text = message.text
-    if not base.own or message.kind in ("fiction", "relay", "chat"):
+    if not base.own or message.kind in ("fiction", "relay", "chat", "mail"):
         return
     head = text[:200].lstrip().partition("\n")[0].strip(" *_#")
     if len(head) > 60:

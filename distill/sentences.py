@@ -2,7 +2,10 @@
 
 import re
 
-_END = re.compile(r"[.!?…]+[\"'”’»)\]*_`]{0,4}(?=\s)|[。！？]+[”’」』）]{0,2}|\n[ \t]*(?:\n\s*)?")
+_END = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]{0,4}(?=\s)|"
+    r"(?<![。！？])[。！？]+[”’」』）]{0,2}|\n[ \t]*(?:\n\s*)?"
+)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“])(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|cf|al|No|Nr|Fig|Eq|ca|approx|z\.B|"
     r"d\.h|bzw|usw|[A-Z]|\d{1,3})$"
