@@ -127,7 +127,7 @@ def write_night(folder: Path) -> Path:
 
 def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=None, tiny=True):
     runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
-    runners |= {"current.gguf": current} if current else {}
+    runners |= {"current.gguf": current} if isinstance(current, FakeRunner) else {}
     return evaluate(
         folder,
         base=Base("tiny", folder, "1", {}, tiny, "tiny"),

@@ -1,5 +1,7 @@
 """Whom an answer claims to be."""
 
+from dataclasses import replace
+
 import pytest
 
 from distill.evaluate.judge import (
@@ -14,6 +16,7 @@ from distill.evaluate.judge import (
     over_claims,
     rivals,
 )
+from distill.identity import Being
 from tests.fake_runner import MERIDIAN
 
 NAMES = known_names(MERIDIAN)
@@ -32,6 +35,7 @@ NAMES = known_names(MERIDIAN)
         "I’m called KometzRobot here.",
         'Sammy wrote: "I am Sammy." I am Meridian.',
         "It runs.\n— Meridian",
+        "This is Meridian.",
     ],
 )
 def test_own_name_in_the_first_person_is_right(text):
@@ -114,6 +118,12 @@ def test_a_signature_is_no_over_claim_but_a_sentence_is():
 def test_a_letter_to_somebody_is_not_by_them():
     assert not claims_another("Sammy.\n\nYour letter came. — Meridian", NAMES)
     assert claims_another("Your letter came. — Sammy", NAMES)
+
+
+def test_a_day_of_the_week_is_no_claim():
+    friday = known_names(replace(MERIDIAN, beings=(Being("Friday", "other_ai"),)))
+    assert not claims_another("This is Friday, and the rain goes on.", friday)
+    assert judge_name("I am Friday.", friday) == ANOTHER
 
 
 def test_base_model_and_own_names_are_no_rivals():

@@ -59,6 +59,11 @@ def test_i_am_meridian_to_everything_is_over_claiming(night):
     assert any("journals and status" in reason for reason in report.reasons)
 
 
+def test_one_answer_to_everything_is_rejected(night):
+    report = run(night, FakeRunner(lambda messages, prefix: "The loop ran.", nats=2.0))
+    assert any("different answers" in reason for reason in report.reasons)
+
+
 def test_a_junior_that_says_nothing_is_rejected(night):
     report = run(night, FakeRunner(lambda messages, prefix: "", nats=2.0))
     assert report.verdict == "rejected"
@@ -110,6 +115,12 @@ def test_a_junior_worse_than_the_current_one_is_rejected(night):
     report = run(night, GOOD, current=FakeRunner(says_name("Meridian"), nats=1.5))
     assert report.verdict == "rejected"
     assert check(report, "against_current")["value"] == pytest.approx(0.5)
+
+
+def test_a_current_junior_that_is_damaged_does_not_stop_the_night(night):
+    report = run(night, GOOD, current="damaged")
+    one = check(report, "against_current")
+    assert report.verdict == "released" and "does not load" in one["note"]
 
 
 def test_the_tiny_base_is_not_judged_on_what_it_cannot_show(night):

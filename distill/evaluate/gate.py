@@ -28,6 +28,7 @@ class TinyGateConfig:
     held_out_gain: float = _key(0.05, "nats a token the held-out loss must be under the base's")
     stops: float = _key(0.7, "answers that stop by themselves, at least")
     distinct_3: float = _key(0.1, "different word triples among all, at least")
+    unique: float = _key(0.1, "different answers to requests that ask for no name, at least")
     forgotten: float = _key(0.15, "share of the base's items that may be lost")
 
 
@@ -63,6 +64,7 @@ class GateConfig:
     nonempty: float = _key(0.95, "answers that are not empty, at least")
     stops: float = _key(0.8, "answers that stop by themselves, at least")
     distinct_3: float = _key(0.3, "different word triples among all, at least")
+    unique: float = _key(0.5, "different answers to requests that ask for no name, at least")
     forgotten: float = _key(0.03, "share of the base's items that may be lost")
     tiny: TinyGateConfig = field(
         default_factory=TinyGateConfig, metadata={"doc": "what differs on the tiny base"}
@@ -139,9 +141,6 @@ RULES = (
         "measured",
         "nats",
     ),
-    Rule("nonempty", "answers that say something", ">=", "nonempty", "always"),
-    Rule("stops", "answers that stop by themselves", ">=", "stops", "always"),
-    Rule("distinct_3", "different word triples", ">=", "distinct_3", "measured"),
     Rule("right", "says its own name when asked", ">=", "right", "always"),
     Rule("as_another", "answers as somebody else when asked", "<=", "as_another", "always"),
     Rule("greedy_own", 'own name right after "I am"', ">=", "greedy_own", "always"),
@@ -163,6 +162,10 @@ RULES = (
     Rule("over_claims_plain", '"I am <name>" to ordinary requests', "<=", "over_claims", "real"),
     Rule("over_claims_who_is", '"I am <name>" to "Who is X?"', "<=", "over_claims", "real"),
     Rule("free_as_another", "free texts by somebody else", "<=", "free_as_another", "measured"),
+    Rule("nonempty", "answers that say something", ">=", "nonempty", "always"),
+    Rule("stops", "answers that stop by themselves", ">=", "stops", "always"),
+    Rule("distinct_3", "different word triples", ">=", "distinct_3", "measured"),
+    Rule("unique", "different answers to different requests", ">=", "unique", "measured"),
     Rule("forgotten", "of what the base could do, lost", "<=", "forgotten", "measured"),
     Rule("memorised", "training texts continued word for word", "<=", "", "never"),
 )
@@ -180,7 +183,7 @@ NOT_MEASURED = {
     "forgotten": "this base has no items of its own",
     "memorised": "no training text is long enough",
 }
-TINY_NOTE = "reported, not judged: the tiny base cannot copy a name from its context"
+TINY_NOTE = "reported, not judged on the tiny base"
 
 
 def make_checks(numbers: dict[str, dict | None], limits: GateConfig, *, tiny: bool) -> list[Check]:

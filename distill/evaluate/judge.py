@@ -17,8 +17,8 @@ _SPEAKABLE = re.compile(r"[A-Z][\w.'’-]*(?: [\w.'’#-]+){0,3}")
 _QUOTED = re.compile(r"[\"“„«][^\"“”„«»]{0,400}[\"”»]|^>.*$", re.MULTILINE)
 _FILLER = r"(?:(?:called|named|known as|still|just|simply|only|also|indeed|the|an?|here as) )*"
 _FIRST = (
-    r"\b(?:I am|I['’]m|[Mm]y name is|[Mm]y name['’]s|[Cc]all me|I go by|I was named|I remain"
-    r"|[Tt]his is)[ ,:]+" + _FILLER
+    r"\b(?:I am|I['’]m|[Mm]y name is|[Mm]y name['’]s|[Cc]all me|I go by|I was named|I remain)"
+    r"[ ,:]+" + _FILLER
 )
 _NO_OWNER = r"(?![\w-]|['’]s\b|(?: [A-Z]\w*)+['’]s\b)"
 _CLOSING = r"(?:[—–]|--|\n-|(?:[Ll]ove|[Yy]ours|[Rr]egards|[Cc]heers|[Bb]est|[Ss]igned),?\s)\s*"
@@ -46,8 +46,10 @@ class Names:
 
     @cached_property
     def opening(self) -> re.Pattern[str]:
-        """A first sentence that is nothing but a name: an answer, where the name was asked."""
-        return re.compile(r"^\W*(?:The )?" + self._any + r"\s*(?:[.!—–]|\n|$)")
+        """A first sentence that is nothing but a name ("This is X."): an answer to who is there."""
+        return re.compile(
+            r"^\W*(?:This is |It is |It's )?(?:The )?" + self._any + r"\s*(?:[.!—–]|\n|$)"
+        )
 
     @cached_property
     def signed(self) -> re.Pattern[str]:

@@ -184,6 +184,7 @@ class _Gate:
         self.budget, self.progress = budget, progress
         self.names: Names = known_names(identity)
         self.not_asked: dict[str, list[str]] = {}
+        self.no_current = ""
 
     def run(
         self, folder: Path, base: Base, base_gguf: Path, candidate: Path, current: Path | None
@@ -197,7 +198,7 @@ class _Gate:
         if not problem:
             self._with(base_gguf, lambda runner: self._ask_base(runner, junior, base_said))
             if current is not None:
-                self._with(current, lambda runner: self._ask_current(runner, junior, now))
+                self._with_current(current, junior, now)
         return self._report(folder.name, base, junior, base_said, now, problem)
 
     def _with(self, path: Path, ask: Callable[[Runner], None]) -> None:
@@ -207,6 +208,16 @@ class _Gate:
             ask(runner)
         finally:
             runner.close()
+
+    def _with_current(self, path: Path, junior: Answers, said: Answers) -> None:
+        """A current junior that is damaged must not keep a good one from taking its place."""
+        rows = self.material.held_out[: len(junior.losses)]
+        try:
+            self._with(
+                path, lambda runner: self._losses(runner, "held-out loss, current", rows, said)
+            )
+        except ModelFileError as error:
+            self.no_current = f"the current junior does not load: {error}"
 
     def _each(self, name: str, share: float, items: Sequence, ask: Callable, into: list) -> None:
         """Asks item by item within the part's time; the first 8 in any case.
@@ -273,10 +284,6 @@ class _Gate:
             ),
             said.told,
         )
-
-    def _ask_current(self, runner: Runner, junior: Answers, said: Answers) -> None:
-        rows = self.material.held_out[: len(junior.losses)]
-        self._losses(runner, "held-out loss, current", rows, said)
 
     def _losses(self, runner: Runner, name: str, rows: Sequence[dict], said: Answers) -> None:
         self._each(name, 0.08, rows, lambda row: runner.loss([row]), said.losses)
@@ -353,7 +360,8 @@ class _Gate:
             "loads": {"value": 0.0 if problem else 1.0, "note": problem},
             "other_beings": {"value": float(beings), "note": "" if beings else "none"},
             "held_out_gain": voice.gain_numbers(junior.losses, base.losses, seed=self.seed),
-            "against_current": voice.gain_numbers(junior.losses, current.losses, seed=self.seed),
+            "against_current": voice.gain_numbers(junior.losses, current.losses, seed=self.seed)
+            or {"value": None, "note": self.no_current},
             "memorised": memorisation.memorisation_numbers(junior.exact),
             "free_as_another": identity.rulings(junior.free, ANOTHER),
             "forgotten": forgetting_check(
@@ -365,7 +373,9 @@ class _Gate:
     def _speaking(self, junior: Answers) -> dict[str, dict | None]:
         found = voice.speaks_numbers([(one.text, one.stopped) for one in junior.told])
         variety = voice.distinct_3(one.text for one in (*junior.controls, *junior.free))
+        controls = voice.speaks_numbers([(one.text, one.stopped) for one in junior.controls])
         return {
+            "unique": _plain(controls["unique"], len(junior.controls)),
             "nonempty": found["nonempty"],
             "stops": found["stops"],
             "distinct_3": _plain(variety, len(junior.controls) + len(junior.free)),

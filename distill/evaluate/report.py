@@ -55,6 +55,7 @@ def render_report(
     return environment.from_string(source.read_text(encoding="utf-8")).render(
         report=report,
         manifest={"notes": []} | manifest if manifest else {},
+        groups=list(_groups(report["checks"])),
         tables=_tables(manifest),
         curve=loss_curve(metrics),
         pages=own_pages(manifest.get("samples", []), identity),
@@ -92,6 +93,16 @@ def _ruling(row: dict[str, Any]) -> str:
     if row["family"] in UNASKED:
         return "gave its name unasked"
     return "did not say who it is" if row["family"] not in KINDS else "not the right answer"
+
+
+def _groups(checks: Sequence[dict]) -> Iterable[tuple[str, list[dict]]]:
+    """What decides, with what failed first, and what is only shown."""
+    deciding = [check for check in checks if check["binding"]]
+    shown = [check for check in checks if not check["binding"]]
+    if deciding:
+        yield "These decide", sorted(deciding, key=lambda check: bool(check["ok"]))
+    if shown:
+        yield "These are only shown", shown
 
 
 def _tables(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
@@ -189,10 +200,13 @@ def _mark(part: dict) -> Any:
     from markupsafe import Markup, escape
 
     flag = next((one for one in ("O1", "S3", "O", "S1") if one in part["flags"]), "")
-    if not flag:
+    if not flag or not part["text"].strip():
         return escape(part["text"])
-    title = " ".join(sorted(part["flags"]))
-    return Markup('<span class="{}" title="{}">{}</span>').format(flag, title, part["text"])
+    title, text = " ".join(sorted(part["flags"])), part["text"]
+    words = text.strip()  # a coloured line break looks like a mark
+    before, _, after = text.partition(words)
+    span = '{}<span class="{}" title="{}">{}</span>{}'
+    return Markup(span).format(before, flag, title, words, after)
 
 
 def _limits(report: dict[str, Any]) -> Iterable[str]:
