@@ -69,7 +69,7 @@ def progress(title: str) -> Iterator[Callable[..., None]]:
 
 
 def rejects(db, source: str, limit: int = 5) -> None:
-    """The first records of a source that could not be read, with their reasons, on standard error."""
+    """The first records of a source that could not be read, and why, on standard error."""
     query = "select path, place, reason from rejects where source = ? limit ?"
     for row in db.query(query, [source, limit]):
         where = " ".join(part for part in (row["path"], row["place"]) if part)
