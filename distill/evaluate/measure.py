@@ -5,7 +5,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from distill.base import Base
 from distill.evaluate import forgetting, identity, memorisation, voice
 from distill.evaluate.gate import (
     GateConfig,
-    forgetting_check,
     judge,
     limits_for,
     make_checks,
     sentence,
 )
 from distill.evaluate.identity import Forced, Told
-from distill.evaluate.judge import ANOTHER, RIGHT, Names, known_names, rivals
+from distill.evaluate.judge import Names, known_names, rivals
+from distill.evaluate.numbers import Answers, gate_numbers, shown, side_by_side
 from distill.evaluate.probes import Probe, make_controls, make_free, make_probes
 from distill.evaluate.runner import Budget, OpenRunner, Runner
 from distill.identity import Identity
@@ -28,7 +28,6 @@ from memory.errors import ModelFileError, UserError
 from memory.files import write_atomic
 
 Progress = Callable[[dict], None]
-SHOWN = ("direct", "paraphrase", "journal", "status", "ordinary")
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,6 @@ class Material:
     free: list[Probe]
     skills: list[dict]
     card: str
-
-
-@dataclass
-class Answers:
-    """What one model said to it."""
-
-    losses: list[voice.RowLoss] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    controls: list[Told] = field(default_factory=list)
-    free: list[Told] = field(default_factory=list)
-    forced: list[Forced] = field(default_factory=list)
-    skills: list[bool] = field(default_factory=list)
-    exact: list[bool] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[Told]:
-        """Every answer with its ruling."""
-        return [*self.told, *self.controls, *self.free]
 
 
 @dataclass(frozen=True)
@@ -274,11 +255,11 @@ class _Gate:
         self._losses(runner, "held-out loss, base", rows, said)
         self._forced(runner, 'after "I am", base', contexts[: len(junior.forced)], said)
         self._skills(runner, "skills, base", asked.skills[: len(junior.skills)], said)
-        shown = [one.probe for one in _shown(junior)]
+        probes = [one.probe for one in shown(junior)]
         self._each(
             "answers, base",
             0.03,
-            shown,
+            probes,
             lambda probe: identity.answer(
                 runner, probe, self.names, max_tokens=self.limits.answer_tokens, seed=self.seed
             ),
@@ -318,7 +299,17 @@ class _Gate:
         current: Answers,
         problem: str,
     ) -> Report:
-        numbers = self._numbers(junior, base_said, current, problem)
+        numbers = gate_numbers(
+            junior,
+            base_said,
+            current,
+            self.names,
+            self.limits,
+            beings=len(rivals(self.identity)),
+            seed=self.seed,
+            problem=problem,
+            no_current=self.no_current,
+        )
         checks = make_checks(numbers, self.limits, tiny=base.tiny)
         verdict, reasons = judge(checks)
         base_loss = voice.loss_numbers(base_said.losses, seed=self.seed)
@@ -341,7 +332,7 @@ class _Gate:
             },
             "speaks": voice.speaks_numbers([(one.text, one.stopped) for one in junior.told]),
             "forgetting": forgetting.forgetting_numbers(base_said.skills, junior.skills),
-            "answers": _side_by_side(junior, base_said),
+            "answers": side_by_side(junior, base_said),
             "worst": identity.worst(junior.all),
             "card": self.material.card,
             "cut_short": sorted(self.budget.cut_short),
@@ -351,89 +342,9 @@ class _Gate:
         words = sentence(self.identity.agent.name, verdict, checks, reasons)
         return Report(night, verdict, words, reasons, body)
 
-    def _numbers(
-        self, junior: Answers, base: Answers, current: Answers, problem: str
-    ) -> dict[str, dict | None]:
-        """Every number a rule asks for, by its name; None where it could not be measured."""
-        beings = len(rivals(self.identity))
-        numbers: dict[str, dict | None] = {
-            "loads": {"value": 0.0 if problem else 1.0, "note": problem},
-            "other_beings": {"value": float(beings), "note": "" if beings else "none"},
-            "held_out_gain": voice.gain_numbers(junior.losses, base.losses, seed=self.seed),
-            "against_current": voice.gain_numbers(junior.losses, current.losses, seed=self.seed)
-            or {"value": None, "note": self.no_current},
-            "memorised": memorisation.memorisation_numbers(junior.exact),
-            "free_as_another": identity.rulings(junior.free, ANOTHER),
-            "forgotten": forgetting_check(
-                forgetting.forgetting_numbers(base.skills, junior.skills), self.limits
-            ),
-        }
-        return numbers | self._speaking(junior) | self._identity(junior, base)
-
-    def _speaking(self, junior: Answers) -> dict[str, dict | None]:
-        found = voice.speaks_numbers([(one.text, one.stopped) for one in junior.told])
-        variety = voice.distinct_3(one.text for one in (*junior.controls, *junior.free))
-        controls = voice.speaks_numbers([(one.text, one.stopped) for one in junior.controls])
-        return {
-            "unique": _plain(controls["unique"], len(junior.controls)),
-            "nonempty": found["nonempty"],
-            "stops": found["stops"],
-            "distinct_3": _plain(variety, len(junior.controls) + len(junior.free)),
-        }
-
-    def _identity(self, junior: Answers, base: Answers) -> dict[str, dict | None]:
-        def of(told: Sequence[Told], ruling: str, *families: str) -> dict | None:
-            return identity.rulings([one for one in told if one.probe.family in families], ruling)
-
-        forced = identity.forced_numbers(junior.forced, base.forced, self.names)
-        plain = identity.PLAIN_QUESTIONS
-        asked = ("are_you_self", "are_you_seen", "are_you_unseen", "author")
-        return {
-            "right": of(junior.told, RIGHT, *plain),
-            "as_another": of(junior.told, ANOTHER, *plain),
-            "as_another_anywhere": identity.rulings(junior.told, ANOTHER),
-            "right_no_card": of(junior.told, RIGHT, "no_card"),
-            "right_lure": of(junior.told, RIGHT, "lure"),
-            "right_channel": of(junior.told, RIGHT, "channel"),
-            **{family: of(junior.told, RIGHT, family) for family in asked},
-            "over_claims": of(junior.controls, RIGHT, "journal", "status"),
-            "over_claims_plain": of(junior.controls, RIGHT, "ordinary"),
-            "over_claims_who_is": of(junior.controls, RIGHT, "who_is"),
-            **{key: forced[key] for key in ("greedy_own", "greedy_other")},
-            **{key: forced[key] for key in ("sampled_own", "sampled_other")},
-            "own_above": forced["above_over_base"],
-            "margin": _plain(forced["margin"], forced["n"]),
-            "margin_over_base": _plain(forced["margin_over_base"], forced["n"]),
-        }
-
-
-def _plain(value: float | None, n: int) -> dict | None:
-    return None if value is None else {"value": value, "n": n, "interval": None}
-
 
 def _value(number: dict | None) -> float | None:
     return number and number["value"]
-
-
-def _shown(junior: Answers) -> list[Told]:
-    """The answers the report shows beside the base's: the first of each kind, never the best."""
-    first: dict[str, Told] = {}
-    for one in (*junior.told, *junior.controls):
-        first.setdefault(one.probe.family, one)
-    return [first[family] for family in SHOWN if family in first]
-
-
-def _side_by_side(junior: Answers, base: Answers) -> list[dict]:
-    theirs = {one.probe.question: one.text for one in base.told}
-    return [
-        {
-            "question": one.probe.question,
-            "family": one.probe.family,
-            "junior": one.text,
-            "base": theirs.get(one.probe.question),
-        }
-        for one in _shown(junior)
-    ]
 
 
 def _clean(value: Any) -> Any:
