@@ -262,10 +262,13 @@ SENT_FROM = re.compile(
 )
 
 
+_HAN = re.compile("[一-鿿]")
+
+
 def language_of(text: str) -> Language:
     """The language whose small words are most frequent in the first part of a text."""
     sample = text[:4000]
-    if sum("一" <= letter <= "鿿" for letter in sample) * 5 > len(sample):
+    if not sample.isascii() and len(_HAN.findall(sample)) * 5 > len(sample):
         return CHINESE
     if sample.isascii() and " ich " not in sample and " und " not in sample:
         return ENGLISH

@@ -4,7 +4,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from distill.beings import Alias, Being, Identity
 from distill.languages import COMMON_WORDS, GIVEN_NAMES, KIN, MONTHS, WEEKDAYS, Language, words
@@ -69,12 +68,22 @@ class Names:
 
     by_word: dict[str, tuple[Pattern, ...]]
     not_names: tuple[re.Pattern[str], ...]
+    openers: tuple[str, ...]
     sign_off: re.Pattern[str] | None
     cjk: re.Pattern[str] | None
     cjk_owner: dict[str, tuple[str, Being]]
 
 
-@lru_cache(maxsize=8)
+def names_of(identity: Identity) -> Names:
+    """The compiled names of a registry, kept with it: hashing a registry costs more than a text."""
+    names = identity.__dict__.get("_names_in_texts")
+    if names is None:
+        ambiguous = tuple((one.name, one.owners) for one in identity.ambiguous)
+        names = _compiled((identity.agent, *identity.beings), ambiguous)
+        identity.__dict__["_names_in_texts"] = names
+    return names
+
+
 def _compiled(key: tuple[Being, ...], ambiguous: tuple[tuple[str, tuple[str, ...]], ...]) -> Names:
     agent, *others = key
     found: dict[str, list[Pattern]] = {}
@@ -103,13 +112,10 @@ def _compiled(key: tuple[Being, ...], ambiguous: tuple[tuple[str, tuple[str, ...
         rf"(?:^|\n)[ \t*_>]*(?:[—–~-]{{1,2}}[ \t]*)?({'|'.join(initials)})[ \t*_.]*(?=\n|$|[,(|])"
     )
     sign_off = re.compile(signed) if initials else None
-    return Names(ordered, not_names, sign_off, re.compile(spoken) if spoken else None, cjk)
-
-
-def names_of(identity: Identity) -> Names:
-    """The compiled names of a registry; cached."""
-    ambiguous = tuple((one.name, one.owners) for one in identity.ambiguous)
-    return _compiled((identity.agent, *identity.beings), ambiguous)
+    openers = tuple(
+        word for word, rows in ordered.items() if any(o.common and not o.calendar for o in rows)
+    )
+    return Names(ordered, not_names, openers, sign_off, re.compile(spoken) if spoken else None, cjk)
 
 
 def _kind(being: Being, agent: Being) -> str | None:
@@ -254,15 +260,13 @@ def _is_pronoun_i(text: str, start: int, word: str) -> bool:
 def _sure_names(text: str, names: Names) -> frozenset[str]:
     """Common words that this text uses as a name: capitalised within a sentence."""
     found = set()
-    for word, patterns in names.by_word.items():
-        if any(one.common and not one.calendar for one in patterns):
-            name = word.capitalize()
-            place = text.find(name)
-            while place >= 0:
-                if not _opens_sentence(text, place):
-                    found.add(word)
-                    break
-                place = text.find(name, place + 1)
+    for word in names.openers:
+        name = word.capitalize()
+        place = text.find(name)
+        while place >= 0 and _opens_sentence(text, place):
+            place = text.find(name, place + 1)
+        if place >= 0:
+            found.add(word)
     return frozenset(found)
 
 
