@@ -10,12 +10,7 @@ from distill.embedded import Embedded
 from distill.gguf import ExportConfig, export
 from memory.errors import ModelFileError, UserError
 from tests import tiny_models
-
-SYSTEM = {"role": "system", "content": "You are Wren."}
-
-
-def conversation(text: str) -> list[dict]:
-    return [SYSTEM, {"role": "user", "content": text}]
+from tests.tiny_models import conversation
 
 
 def make_file(folder, family, **shape):

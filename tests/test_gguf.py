@@ -57,7 +57,10 @@ def values_of(path, name):
     return next(t.data for t in GGUFReader(path).tensors if t.name == name).astype(np.float32)
 
 
-@pytest.mark.parametrize("quantisation", [name for name in QUANTISATIONS if name != "F16"])
+SLOWER = [n if n == "Q4_K_M" else pytest.param(n, marks=pytest.mark.slow) for n in QUANTISATIONS]
+
+
+@pytest.mark.parametrize("quantisation", SLOWER[1:])
 @pytest.mark.parametrize(
     ("hidden", "mlp", "layers", "tied"),
     [(256, 512, 9, True), (256, 352, 2, False), (96, 160, 5, True), (72, 100, 1, False)],
@@ -141,43 +144,49 @@ def test_the_file_reads_text_as_the_tokenizer_does(made, tmp_path, family):
     model.close()
 
 
-def test_hypothesis_finds_no_text_read_otherwise(made, tmp_path):
+def test_no_text_is_read_otherwise(made, tmp_path, family):
     from hypothesis import given, settings
     from hypothesis import strategies as st
     from tokenizers import Tokenizer
 
-    for family in ("qwen2", "llama"):
-        tokenizer = Tokenizer.from_file(str(made[family].path / "tokenizer.json"))
-        path = run(made[family], None, tmp_path / family)
-        model = LlamaModel(path, n_ctx=64, threads=1, gpu=False)
+    tokenizer = Tokenizer.from_file(str(made[family].path / "tokenizer.json"))
+    model = LlamaModel(run(made[family], None, tmp_path), n_ctx=64, threads=1, gpu=False)
 
-        @settings(max_examples=150, deadline=None, derandomize=True)
-        @given(st.text(st.characters(codec="utf-8", max_codepoint=0x2FFF), max_size=40))
-        def same(text, tokenizer=tokenizer, model=model):
-            assert model.tokens(text) == tokenizer.encode(text, add_special_tokens=False).ids
+    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @given(st.text(st.characters(codec="utf-8", max_codepoint=0x2FFF), max_size=40))
+    def same(text):
+        assert model.tokens(text) == tokenizer.encode(text, add_special_tokens=False).ids
 
-        same()
-        model.close()
+    same()
+    model.close()
 
 
 @pytest.mark.slow
-def test_the_file_answers_as_the_adapter_does(made, adapters, tmp_path, family):
+def test_the_file_answers_as_the_adapter_does(tmp_path, family):
     import torch
     from transformers import AutoTokenizer
 
-    base, adapter = made[family], adapters[family]
+    base, adapter = tiny_models.make_speaking(tmp_path, family)
     tokenizer = AutoTokenizer.from_pretrained(base.path)
     model = tiny_models.load_merged(base, adapter)
-    with Embedded(run(base, adapter, tmp_path), n_ctx=256) as embedded:
-        for prompt in tiny_models.prompts(50):
-            messages = [{"role": "system", "content": "x"}, {"role": "user", "content": prompt}]
+    plain = Embedded(run(base, None, tmp_path / "plain"), n_ctx=256)
+    changed = 0
+    with Embedded(run(base, adapter, tmp_path / "out"), n_ctx=256) as embedded, plain:
+        for prompt in tiny_models.questions(50):
+            messages = tiny_models.conversation(prompt)
             ids = tokenizer(embedded.render(messages), add_special_tokens=False).input_ids
             with torch.no_grad():
                 out = model.generate(
-                    torch.tensor([ids]), max_new_tokens=12, do_sample=False, pad_token_id=0
+                    torch.tensor([ids]),
+                    max_new_tokens=16,
+                    do_sample=False,
+                    eos_token_id=tokenizer.eos_token_id,
+                    pad_token_id=0,
                 )
-            expected = tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)
-            assert embedded.chat(messages, max_tokens=12).text == expected.strip()
+            text = tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True).strip()
+            assert embedded.chat(messages, max_tokens=16).text == text
+            changed += plain.chat(messages, max_tokens=16).text != text
+    assert changed > 30
 
 
 def test_threads_do_not_change_a_byte(tmp_path):
@@ -271,12 +280,12 @@ def test_llama_threes_long_contexts_are_kept(tmp_path):
 
 
 def test_what_does_not_fit_is_refused_in_plain_words(made, adapters, tmp_path):
-    with pytest.raises(UserError, match="does not have the base's shape|does not have of its own"):
+    with pytest.raises(UserError, match="does not have"):
         run(made["qwen2"], adapters["qwen3"], tmp_path)
     tied = tiny_models.make_adapter(
         made["qwen2"], tmp_path / "a", target_modules=["embed_tokens", "q_proj"]
     )
-    with pytest.raises(UserError, match="lora_embedding"):
+    with pytest.raises(UserError, match="cannot be added to the base"):
         run(made["qwen2"], tied, tmp_path)
     with pytest.raises(ConfigError, match="Q4_K_M"):
         run(made["qwen2"], None, tmp_path, ExportConfig(quantisation="Q3"))
@@ -319,6 +328,7 @@ def test_too_little_room_is_said_before_anything_is_written(made, tmp_path):
 CHILD = """
 import resource, sys
 from pathlib import Path
+import gguf, llama_cpp
 from distill.gguf import ExportConfig, export
 from tests.tiny_models import TinyBase
 if int(sys.argv[3]):
@@ -329,8 +339,9 @@ export(TinyBase(Path(sys.argv[1])), None, Path(sys.argv[2]), name="j", config=co
 
 
 def child(base, folder, limit: int, one_pass: bool = True):
+    """export() in a process of its own; -B, as a .pyc cut at `limit` would stay."""
     return subprocess.run(
-        [sys.executable, "-c", CHILD, base.path, folder, str(limit), str(int(one_pass))],
+        [sys.executable, "-B", "-c", CHILD, base.path, folder, str(limit), str(int(one_pass))],
         env={"PATH": "/nonexistent", "PYTHONPATH": os.getcwd()},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -345,7 +356,6 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(made, tmp_path, one_pass):
         result = child(made["llama"], tmp_path, limit, one_pass)
         assert result.returncode == 1
         assert "StageError" in result.stderr.splitlines()[-1]
-        assert "During handling" not in result.stderr
         assert list(tmp_path.iterdir()) == []
 
 

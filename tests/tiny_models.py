@@ -36,6 +36,8 @@ TEXTS = [
     "a\r\nb\r\n\r\n...!!!???\u00a0\u2003wide",
     "",
 ]
+TOPICS = "abcde"
+ANSWERS = [TEXTS[0][:30], "I am Größe.", "31,477 rows\nof 東京", "It's a {lamp}!", "No: they."]
 FAMILIES = ("qwen2", "qwen3", "llama")
 PROJECTIONS = [f"{name}_proj" for name in ("q", "k", "v", "o", "gate", "up", "down")]
 
@@ -156,6 +158,66 @@ def make_adapter(base: TinyBase, folder: Path, *, seed: int = 1, **lora) -> Path
     return folder
 
 
+def make_speaking(folder: Path, family: str) -> tuple[TinyBase, Path]:
+    """A base that has learnt to answer questions("a"), and an adapter with other answers.
+
+    Nearly every next token is then far ahead of the second: rounding cannot turn the two.
+    """
+    import peft
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = make_base(folder / "base", family)
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+    _learn(model, tokenizer, ANSWERS, rate=3e-3)
+    model.to(torch.bfloat16).save_pretrained(base.path)
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+    model = peft.get_peft_model(model, peft.LoraConfig(r=16, target_modules=PROJECTIONS))
+    _learn(model, tokenizer, ANSWERS[::-1], rate=1e-2)
+    model.save_pretrained(folder / "adapter")
+    return base, folder / "adapter"
+
+
+def _learn(model, tokenizer, answers: list[str], *, rate: float, steps: int = 120) -> None:
+    """Trains on questions answered by their first word, until the loss is next to nothing."""
+    import torch
+
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0)
+    for step in range(steps):
+        texts = [
+            tokenizer.apply_chat_template(
+                [*conversation(q), {"role": "assistant", "content": answers[TOPICS.index(q[0])]}],
+                tokenize=False,
+            )
+            for q in questions(10, seed=100 + step)
+        ]
+        batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+        labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
+        loss = model(batch.input_ids, attention_mask=batch.attention_mask, labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def questions(count: int, seed: int = 0) -> list[str]:
+    """Short random questions; the first letter decides what a speaking model answers."""
+    chance = random.Random(seed)
+    words = ["keeper", "lamp", "write", "night", "are", "you", "I", "am"]
+    return [
+        " ".join([chance.choice(TOPICS), *chance.choices(words, k=chance.randint(1, 4))])
+        for _ in range(count)
+    ]
+
+
+def conversation(text: str) -> list[dict]:
+    """A system turn and a question."""
+    return [{"role": "system", "content": "You are Wren."}, {"role": "user", "content": text}]
+
+
 def load_merged(base: TinyBase, adapter: Path | None):
     """The same model by transformers and PEFT in fp32, the adapter beside its base."""
     import peft
@@ -164,10 +226,3 @@ def load_merged(base: TinyBase, adapter: Path | None):
 
     model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
     return (peft.PeftModel.from_pretrained(model, adapter) if adapter else model).eval()
-
-
-def prompts(count: int, seed: int = 0) -> list[str]:
-    """Short random questions."""
-    chance = random.Random(seed)
-    words = " ".join(TEXTS[:3]).split()
-    return [" ".join(chance.choices(words, k=chance.randint(3, 9))) for _ in range(count)]
