@@ -9,7 +9,8 @@ from pathlib import Path
 from distill.beings import WRITES_OWN_WORDS, Being, Identity, split_author
 from distill.elision import elided
 from distill.languages import HE, THEY, WE, YOU, I, Language, language_of
-from distill.mentions import AGENT, BEING, INSTANCE, PERSON, ROLE, Found, Mention, find, names_of
+from distill.mentions import Found, Mention, find
+from distill.names import AGENT, BEING, INSTANCE, PERSON, ROLE, names_of
 from distill.quotations import Quotation, quotations, reported
 from distill.sections import Section, Voice, sections
 from distill.sentences import ends, paragraphs
@@ -282,7 +283,7 @@ def _flag(kind: str, scene: _Scene, voice: Voice, quoted: Quotation | None) -> s
     if kind == AGENT:
         return "S3"
     if kind == INSTANCE:
-        return "" if scene.base.why == "fiction" else "S3"
+        return "S3" if voice.own else ""
     if kind in (BEING, PERSON, HE, ROLE):
         return "O"
     if kind == YOU:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from distill.beings import Being, Identity
 from distill.languages import HE, QUOTES, THEY, WE, YOU, I
-from distill.mentions import AGENT, BEING, INSTANCE, NOUN, PERSON, ROLE, SAY, Found, Mention
+from distill.mentions import Found, Mention
+from distill.names import AGENT, BEING, INSTANCE, NOUN, PERSON, ROLE, SAY
 from distill.sections import Voice
 
 SUBJECTS = (I, WE, YOU, HE, THEY, AGENT, BEING, PERSON, ROLE, INSTANCE)
