@@ -49,8 +49,7 @@ def make_recipe(
     night: str,
     name: str,
     card: str,
-    num_ctx: int,
-    temperature: float,
+    parameters: dict[str, Any],
     render: Render | None = None,
     probes: list[dict[str, Any]] | None = None,
 ) -> Recipe:
@@ -62,9 +61,8 @@ def make_recipe(
     files = read_export(folder)
     check_files(folder, files)
     render = render or read_chat_template(folder / files[0]["name"]).render
-    parameters = {"num_ctx": num_ctx, "temperature": temperature}
     if found := stops(render):
-        parameters["stop"] = list(found)
+        parameters = parameters | {"stop": list(found)}
     return Recipe(
         night=night,
         name=name,

@@ -67,6 +67,7 @@ class PublishConfig:
     host: str = _doc("", "its host:port; empty: OLLAMA_HOST, which must be this machine, or 11434")
     keep: int = _doc(7, "newest generations kept, besides the current, the one before, the pinned")
     num_ctx: int = _doc(4096, "tokens of context the server gives the model")
+    max_tokens: int = _doc(2048, "longest answer, so that `ollama run` ends; 0: no limit")
     temperature: float = _doc(0.7, "sampling temperature where a program asks for none")
 
 
@@ -122,8 +123,7 @@ def publish(
         night=night,
         name=config.name,
         card=card,
-        num_ctx=config.num_ctx,
-        temperature=config.temperature,
+        parameters=_parameters(config),
         render=render,
         probes=probes or _report(folder).get("server_probes"),
     )
@@ -137,6 +137,11 @@ def publish(
     _register(db, row)
     _settle(db, home, server, config, say)
     return find_generation(db, night)
+
+
+def _parameters(config: PublishConfig) -> dict[str, Any]:
+    limit = {"num_predict": config.max_tokens} if config.max_tokens else {}
+    return {"num_ctx": config.num_ctx, "temperature": config.temperature} | limit
 
 
 def _publish_noted(
