@@ -1,6 +1,5 @@
 """The kept juniors: listed, switched, published, pinned and talked to."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from agent.config import Config
 from agent.nights import find_night
 from agent.stages import read_card
 from distill import release
+from distill.publisher import check_files, read_export
 from memory.db import open_database
 from memory.errors import UserError
 
@@ -92,8 +92,8 @@ def open_junior(config: Config, name: str) -> Iterator[Junior]:
     from distill.embedded import Embedded
 
     folder = _folder(config, name)
-    files = json.loads((folder / "export.json").read_text())["files"]
-    runner = Embedded(folder / files[0]["name"])
+    paths = check_files(folder, read_export(folder))  # a damaged file is never served
+    runner = Embedded(paths[0])
     try:
         yield Junior(folder.name, read_card(folder), runner, config.publish.temperature)
     finally:
@@ -110,7 +110,6 @@ def _folder(config: Config, name: str) -> Path:
                 "no junior has been released yet: run `junior night`, or talk to a rejected "
                 "candidate with `junior chat --generation NIGHT`"
             )
-        release.generation_files(config.home, current)
         name = current.id
     folder = find_night(config, name)
     if not (folder / "export.json").exists() or not list(folder.glob("*.gguf")):

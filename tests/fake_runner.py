@@ -54,6 +54,12 @@ class FakeRunner:
     def log_probability(self, messages, prefix, continuations) -> list[float]:
         return [-1.0 if name.strip() == self.likes else -5.0 for name in continuations]
 
+    def stream(self, messages, *, max_tokens=600, temperature=0.0, seed=0):
+        yield self.chat(messages).text[:1]
+
+    def render(self, messages) -> str:
+        return "\n".join(turn["content"] for turn in messages)
+
     def close(self) -> None:
         pass
 

@@ -24,6 +24,7 @@ from distill.evaluate.numbers import Answers, gate_numbers, shown, side_by_side
 from distill.evaluate.probes import Probe, make_controls, make_free, make_probes
 from distill.evaluate.runner import Budget, OpenRunner, Runner
 from distill.identity import Identity
+from distill.publisher import measure_probes
 from memory.errors import ModelFileError, UserError
 from memory.files import write_atomic
 
@@ -247,6 +248,13 @@ class _Gate:
             lambda row: memorisation.continues_exactly(runner, row),
             said.exact,
         )
+        self._each(
+            "first tokens, for the server",
+            0.05,
+            [probe.messages for probe in asked.probes[:SERVER_PROBES]],
+            lambda messages: measure_probes(runner, [messages]),
+            said.first_tokens,
+        )
 
     def _ask_base(self, runner: Runner, junior: Answers, said: Answers) -> None:
         """The same rows, contexts and items the junior came to, and a few answers to show."""
@@ -334,6 +342,7 @@ class _Gate:
             "forgetting": forgetting.forgetting_numbers(base_said.skills, junior.skills),
             "answers": side_by_side(junior, base_said),
             "worst": identity.worst(junior.all),
+            "server_probes": list(chain.from_iterable(junior.first_tokens)),
             "card": self.material.card,
             "cut_short": sorted(self.budget.cut_short),
             "not_asked": {name: [len(why), why[0]] for name, why in self.not_asked.items()},

@@ -41,6 +41,12 @@ class Runner(Protocol):
     ) -> list[float]:
         """Log-probability (nats) of each continuation after the prompt and `prefix`."""
 
+    def stream(self, messages: Turns, *, max_tokens: int, temperature: float) -> Iterator[str]:
+        """The answer piece by piece."""
+
+    def render(self, messages: Turns) -> str:
+        """The prompt as the file's own chat template gives it."""
+
     def close(self) -> None:
         """Give the memory back."""
 
