@@ -45,7 +45,7 @@ def _slash(text: str, start: int) -> bool:
     return text[begin + 1].isupper() and (begin < 0 or text[begin] not in "/\\.")
 
 
-_NOT_PERSONS = words(
+NOT_PERSONS = words(
     """the this that these those it there here what which who whoever nobody nothing everything
     everyone someone something anyone one two three he she they we you i and but or so if when while
     where why how then now yes no not also even only just each every both all some most many few
@@ -124,7 +124,7 @@ def acting_names(text: str) -> frozenset[str]:
         lower = name.lower().partition("-")[0]
         if verb is not None and verb not in STRONG_ACTS:
             continue
-        if lower in _NOT_PERSONS or lower.endswith("ly") or lower in ENGLISH.speech | ENGLISH.past:
+        if lower in NOT_PERSONS or lower.endswith("ly") or lower in ENGLISH.speech | ENGLISH.past:
             continue
         start = match.start()
         if is_joined(text, start, match.end("name")):

@@ -1,15 +1,18 @@
 """Proposed beings: from an operator's list, from senders and from names in own text."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from distill.beings import KIND_SYNONYMS, KINDS, Alias, Ambiguous, Being, Identity
+from distill.beings import KIND_SYNONYMS, KINDS, Alias, Ambiguous, Being, Identity, split_author
+from distill.languages import MONTHS, WEEKDAYS
+from distill.persons import NOT_PERSONS
+from memory.message import Message
 
 OPERATOR_ALIASES = {"my operator", "my human", "the operator", "my maker", "my user", "operator"}
-MERGED = ("self",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,8 @@ def identity_from_proposal(
             others.append(being)
     agent = _without_repeats(agent)
     beings, ambiguous = _settle(agent, _merge_renamed(others))
-    agent = replace(
-        agent,
-        aliases=tuple(
-            a
-            for a in agent.aliases
-            if a.name.casefold() not in {one.name.casefold() for one in ambiguous}
-        ),
-    )
+    contested = {(one.name.casefold(), agent.name) for one in ambiguous}
+    agent = _plain(agent, contested)
     return Identity(agent, beings, _operator(beings), "", ambiguous)
 
 
@@ -200,18 +197,18 @@ def _settle(agent: Being, beings: list[Being]) -> tuple[tuple[Being, ...], tuple
         taken |= {(key, being.name) for _, being in undated if being not in present}
         if len(present) != 1 or (former and present[0] is not agent):
             contested[key] = Ambiguous(undated[0][0].name, tuple(b.name for _, b in undated))
-    settled = tuple(
-        replace(
-            being,
-            aliases=tuple(
-                replace(alias, use="" if alias.use == "former" else alias.use)
-                for alias in being.aliases
-                if (alias.name.casefold(), being.name) not in taken
-            ),
-        )
-        for being in beings
-    )
+    settled = tuple(_plain(being, taken) for being in beings)
     return settled, tuple(contested.values())
+
+
+def _plain(being: Being, taken: set[tuple[str, str]] = frozenset()) -> Being:
+    """The being without the names taken from it; a former name is a name like others."""
+    aliases = tuple(
+        replace(alias, use="" if alias.use == "former" else alias.use)
+        for alias in being.aliases
+        if (alias.name.casefold(), being.name) not in taken
+    )
+    return replace(being, aliases=aliases)
 
 
 def _operator(beings: Iterable[Being]) -> str:
@@ -223,5 +220,62 @@ def _operator(beings: Iterable[Being]) -> str:
 
 
 def propose_beings(db: Any, identity: Identity) -> list[Proposal]:
-    """Beings that senders and capitalised names in own text suggest, most frequent first."""
-    raise NotImplementedError
+    """Beings that senders and capitalised names in own text suggest, most frequent first.
+
+    Those the registry knows are left out. Names count where they stand within a sentence and never
+    in lower case in the same text; a name needs two places.
+    """
+    counts: Counter[str] = Counter()
+    kinds: dict[str, str] = {}
+    examples: dict[str, list[str]] = {}
+
+    def see(name: str, kind: str, example: str) -> None:
+        counts[name] += 1
+        kinds.setdefault(name, kind)
+        shown = examples.setdefault(name, [])
+        if example and example not in shown and len(shown) < 3:
+            shown.append(example)
+
+    known = _known_words(identity)
+    for message in messages_of(db):
+        sender = identity.resolve(message.author, message.sent_at)
+        if sender is None and message.author:
+            name, address = split_author(message.author)
+            see(name or address, "human" if address else "other_ai", message.text[:80].strip())
+        elif sender is identity.agent and message.kind != "fiction":
+            for name, example in names_in(message.text):
+                if not known & set(name.casefold().split()):
+                    see(name, "human", example)
+    return [
+        Proposal(name, kinds[name], count, tuple(examples.get(name, ())))
+        for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+        if count > 1
+    ]
+
+
+def messages_of(db: Any) -> Iterator[Message]:
+    """The messages of memory.db in its order."""
+    from memory.db import all_messages
+
+    for _, message in all_messages(db):
+        yield message
+
+
+def _known_words(identity: Identity) -> frozenset[str]:
+    beings = (identity.agent, *identity.beings)
+    names = [alias.name for being in beings for alias in being.names()]
+    return frozenset(word.casefold() for name in names for word in name.split())
+
+
+_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: [A-Z][a-zà-ÿ]+)?(?![\w/-])")
+
+
+def names_in(text: str) -> Iterator[tuple[str, str]]:
+    """(name, snippet) of capitalised words within sentences that may be somebody's name."""
+    lower = set(re.findall(r"\b[a-z]{3,}\b", text))
+    for match in _NAME.finditer(text):
+        first = match[0].split()[0].casefold()
+        if first in lower or first in WEEKDAYS | MONTHS | NOT_PERSONS:
+            continue
+        start, end = max(0, match.start() - 40), match.end() + 40
+        yield match[0], " ".join(text[start:end].split())

@@ -62,7 +62,10 @@ def _closing(text: str, opened: int, end: int) -> int | None:
     limit = min(end, opened + 300) if single else end
     for closer in QUOTES[mark]:
         place = opened + 1
-        while (place := text.find(closer, place, limit)) >= 0:
+        for _ in range(8 if single else 2000):
+            place = text.find(closer, place, limit)
+            if place < 0:
+                break
             after = text[place + 1 : place + 2]
             if not text[place - 1].isspace() and not (after.isalnum() and closer in "\"'’"):
                 if single and "\n" in text[opened:place]:

@@ -10,6 +10,11 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“])(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|cf|al|No|Nr|Fig|Eq|ca|approx|z\.B|"
     r"d\.h|bzw|usw|[A-Z]|\d{1,3})$"
 )
+# What follows "Building C." or "version 2." where that does end a sentence.
+_OPENING = re.compile(
+    r"[\"'”’)\]*]*\s+(?:The|It|In|This|That|He|She|They|I|We|A|An|And|But|No|So|My|His|Her|Their|There|"
+    r"When|If|At|On|For|Not|You|Then|What|As|Its|Our|These|Those|Each|One|Every)\b"
+)
 
 
 def ends(text: str) -> list[int]:
@@ -43,6 +48,16 @@ def ends(text: str) -> list[int]:
     if len(cuts) > 1 and not text[: cuts[0]].strip():
         del cuts[0]
     return cuts
+
+
+def _is_abbreviation(text: str, dot: int) -> bool:
+    head = _ABBREVIATION.search(text[max(0, dot - 8) : dot])
+    if not head:
+        return False
+    numbered = text[max(0, text.rfind("\n", 0, dot)) : dot].strip().isdigit()
+    bare = head[0].strip("\"'“( \n\t")
+    short = len(bare) == 1 or bare.isdigit()
+    return not short or numbered or not _OPENING.match(text, dot + 1)
 
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*|\n(?=[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6}|>|\|)[ \t])")
