@@ -4,7 +4,7 @@ import logging
 import os
 from dataclasses import asdict, dataclass
 
-OFFLINE = {
+ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -14,6 +14,8 @@ OFFLINE = {
     # two OpenMP runtimes (torch's and bitsandbytes') that spin wait for each other: a pack took
     # 11.2 s instead of 1.1 s
     "OMP_WAIT_POLICY": "PASSIVE",
+    # TRL refuses to run when one process sees several GPUs
+    "CUDA_VISIBLE_DEVICES": "0",
 }
 
 
@@ -70,7 +72,7 @@ def prepare_environment(threads: int = 0) -> Threads:
     but for those that keep it offline.
     """
     threads = threads or len(os.sched_getaffinity(0))
-    for name, value in OFFLINE.items():
+    for name, value in ENVIRONMENT.items():
         if name.startswith(("HF_", "TRANSFORMERS_")):
             os.environ[name] = value
         else:

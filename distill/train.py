@@ -74,6 +74,9 @@ def train(
 
     try:
         return _train(folder, base, config, seed, fingerprint, progress)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise StageError(f"train: {where}{error.strerror or error}") from error
     except torch.OutOfMemoryError as error:
         raise StageError(
             f"train: out of GPU memory within train.vram_budget_gb = {config.vram_budget_gb:g}:"
@@ -131,7 +134,7 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
     record = asdict(summary) | {
         "foreign_loss_tokens": 0,  # tokenise() refuses loss outside own turns
         "rows": dict(counts),
-        "packs": {"count": plan.packs, "length": plan.pack_length, "each": plan.accumulation},
+        "plan": asdict(plan),
         "moved": moved,
         "device": machine.device,
         "dtype": machine.dtype,
@@ -157,9 +160,7 @@ def run_fingerprint(folder: Path, base, config: TrainConfig, seed: int) -> str:
     try:
         rows = {p: sha256_file(folder / p) for p in ("train.jsonl", "held_out.jsonl")}
     except OSError as error:
-        raise UserError(
-            f"{error.filename}: {error.strerror}; run curate first"
-        ) from error
+        raise UserError(f"{error.filename}: {error.strerror}; run curate first") from error
     facts = {
         "rows": rows,
         "base": [base.name, base.revision, base.lineage],

@@ -146,7 +146,9 @@ def held_out_points(steps: int, points: int) -> frozenset[int]:
 def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, precision, seed, watch):
     """SFTTrainer on `packs`, reporting to `watch` and to nobody else."""
     from transformers import PrinterCallback, TrainerCallback
-    from trl import SFTTrainer
+    from trl import SFTConfig, SFTTrainer
+
+    settings = sft_settings(watch.folder / "checkpoints", config, plan, precision, seed)
 
     class Callback(TrainerCallback):
         def on_train_begin(self, args, state, control, **_):
@@ -173,7 +175,7 @@ def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, prec
 
     trainer = Trainer(
         model=model,
-        args=sft_config(watch.folder / "checkpoints", config, plan, precision, seed),
+        args=SFTConfig(**settings),
         train_dataset=packs,
         processing_class=tokenizer,
         callbacks=[Callback()],
@@ -182,18 +184,18 @@ def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, prec
     return trainer
 
 
-def sft_config(output: Path, config: TrainConfig, plan: Plan, precision: Precision, seed: int):
-    """TRL's settings for packs made beforehand.
+def sft_settings(
+    output: Path, config: TrainConfig, plan: Plan, precision: Precision, seed: int
+) -> dict[str, object]:
+    """The keywords of SFTConfig for packs made beforehand.
 
     `padding_free` makes the collator restart position ids at each record and pass no attention
     mask; no `compute_metrics`, no label smoothing: either would bring the full logits back.
     """
-    from trl import SFTConfig
-
     optimizer = config.optimizer
     if optimizer == "auto":
         optimizer = "paged_adamw_8bit" if precision.on_gpu else "adamw_torch_fused"
-    return SFTConfig(
+    return dict(
         output_dir=str(output),
         use_cpu=not precision.on_gpu,
         bf16=precision.dtype == "bfloat16",

@@ -88,6 +88,36 @@ def test_template_that_refuses_a_role_is_a_plain_message():
         one(make_row("I write."), tokenizer)
 
 
+LLAMA = (  # as Llama 3.2 has it: a date in the system turn, contents trimmed
+    "{{ '<|endoftext|>' }}{% for m in messages %}<|im_start|>{{ m.role }}\n\n"
+    "{% if loop.first %}Today Date: {{ date_string }}\n\n{% endif %}"
+    "{{ m.content | trim }}<|im_end|>{% endfor %}"
+)
+QWEN3 = (  # as Qwen3 has it: an empty thought before the last answer, thoughts taken out of text
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
+    "{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("template", [LLAMA, QWEN3])
+def test_what_a_template_adds_of_its_own_has_no_loss(template):
+    tokenizer = make_tokenizer(template)
+    row = make_row("I write.")
+    row["messages"] += make_row("The loop goes on. ", "You are?")["messages"][1:]
+    found = loss_text(one(row, tokenizer), tokenizer)
+    assert found.replace(" <", "<") == "I write.<|im_end|>The loop goes on.<|im_end|>"
+
+
+def test_rows_do_not_change_with_the_day():
+    record = one(make_row("I write."), make_tokenizer(LLAMA))
+    assert "Today Date: 1 January 2026" in TOKENIZER.decode(record.input_ids)
+
+
+def test_thought_marks_in_the_text_drop_the_row():
+    assert one(make_row("I </think> so."), make_tokenizer(QWEN3)) is None
+
+
 def test_base_without_a_template_is_refused():
     with pytest.raises(UserError, match="no chat template"):
         one(make_row("I write."), make_tokenizer(None))

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from distill.recipes import TrainConfig, for_base
 from distill.train import train
-from memory.errors import ModelFileError, UserError
+from memory.errors import ModelFileError, StageError, UserError
 from tests.random_base import RandomBase, make_random_base, make_row
 
 SENTENCES = (
@@ -152,6 +153,31 @@ def test_unknown_target_modules_are_a_plain_message(tmp_path, base):
     config = TrainConfig(target_modules=("c_attn",), threads=1)
     with pytest.raises(ModelFileError, match="c_attn: not found in this base"):
         train(write_rows(tmp_path / "n", make_rows(2)), base, config)
+
+
+def test_running_out_of_gpu_memory_is_a_plain_message(tmp_path, base):
+    import torch
+
+    def fail(line):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    with pytest.raises(StageError, match=r"out of GPU memory within train\.vram_budget_gb = 8"):
+        train(write_rows(tmp_path / "n", make_rows(2)), base, SMALL, progress=lambda line: (
+            fail(line) if "step" in line else None
+        ))  # fmt: skip
+
+
+def test_loss_that_is_no_number_ends_the_training(tmp_path, base):
+    config = replace(SMALL, learning_rate=1e30, max_grad_norm=1e30)
+    with pytest.raises(StageError, match=r"the loss is (nan|inf) at update .*learning_rate"):
+        train(write_rows(tmp_path / "n", make_rows(20)), base, config)
+
+
+def test_full_disk_ends_the_training_in_plain_words(tmp_path, base):
+    folder = write_rows(tmp_path / "n", make_rows(2))
+    (folder / "checkpoints").write_text("a file where a folder is to be")
+    with pytest.raises(StageError, match=r"train: .*checkpoints: File exists"):
+        train(folder, base, SMALL)
 
 
 def test_tiny_base_takes_its_recipe_and_the_operators_numbers_win(base):

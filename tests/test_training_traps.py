@@ -11,7 +11,7 @@ import pytest
 from distill import adapter, packing, precision
 from distill.recipes import for_base
 from distill.tokens import IGNORE, tokenise
-from distill.trainer import Watch, build_trainer, measure_held_out
+from distill.trainer import Watch, build_trainer, measure_held_out, sft_settings
 from tests.random_base import make_random_base
 from tests.test_train import SMALL, make_rows
 
@@ -202,9 +202,19 @@ def test_trap_11_bfloat16_on_the_cpu_keeps_its_weights_too(base):
     assert torch.equal(weight.data, before)
 
 
-def test_trap_13_the_optimizer_is_paged_on_a_gpu_and_plain_on_a_cpu(make_trainer):
-    trainer, _ = make_trainer()
-    assert trainer.args.optim == "adamw_torch_fused"
+def settings_for(capability, base, **numbers) -> dict:
+    config = for_base(replace(SMALL, **numbers), base)
+    machine = precision.choose_precision(capability)
+    return sft_settings(Path("x"), config, packing.Plan(256, 8, 2, 4, 1), machine, 0)
+
+
+def test_trap_2_and_13_a_gpu_gets_its_dtype_and_the_paged_optimizer(base):
+    turing, ampere, cpu = (settings_for(c, base) for c in ((7, 5), (8, 6), None))
+    assert [s["bf16"] for s in (turing, ampere, cpu)] == [False, True, False]
+    assert [s["fp16"] for s in (turing, ampere, cpu)] == [True, False, False]
+    assert [s["use_cpu"] for s in (turing, ampere, cpu)] == [False, False, True]
+    assert turing["optim"] == "paged_adamw_8bit" and cpu["optim"] == "adamw_torch_fused"
+    assert settings_for((8, 0), base, optimizer="adamw_torch")["optim"] == "adamw_torch"
 
 
 def test_trap_14_threads_are_set_before_the_libraries_load():
