@@ -12,6 +12,7 @@ from distill.chat_template import ChatTemplate
 from distill.llama import LlamaModel
 from distill.tokens import Rendered, Renderer
 from memory.errors import ModelFileError, UserError
+from memory.files import sha256_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,9 +45,16 @@ class Embedded:
         n_ctx: int = 2048,
         threads: int | None = None,
         gpu: bool = True,
+        sha256: str = "",
     ) -> None:
-        """Raises ModelFileError when the file is missing, damaged, or has no chat template."""
+        """Raises ModelFileError when the file is missing, damaged, or has no chat template.
+
+        llama.cpp notices a file that is cut, and hardly a changed byte: give the `sha256` that
+        export wrote (of the first shard) where it is known.
+        """
         first = Path(path if isinstance(path, str | Path) else path[0])
+        if sha256 and first.is_file() and sha256_file(first) != sha256:
+            raise ModelFileError(f"{first}: damaged: it is not the file that was exported")
         self._model = LlamaModel(first, n_ctx=n_ctx, threads=threads, gpu=gpu)
         source = self._model.metadata("tokenizer.chat_template")
         if not source:

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -74,8 +73,9 @@ def export(
     """Writes `folder`/`name`.gguf (base with `adapter` added) and, last, `folder`/export.json.
 
     When export.json is there, was made from the same inputs, and its files hash to what it says,
-    nothing is done. `progress` gets {"bytes", "total"} as the file grows. Raises UserError (no
-    room, base and adapter do not fit), ModelFileError (damaged input), StageError (failed writing).
+    nothing is done. `progress` gets {"step", "steps", "unit": "bytes"} as the file grows. Raises
+    UserError (no room, base and adapter do not fit), ModelFileError (damaged input), StageError
+    (failed writing).
     """
     started = time.monotonic()
     inputs = _inputs(base, adapter, name, config, provenance)
@@ -250,7 +250,7 @@ def _write(
         for data in _converted(tensors, types, threads):
             if data is None:
                 file.pad()
-                progress({"bytes": file.tell() - start, "total": total})
+                progress({"step": file.tell() - start, "steps": total, "unit": "bytes"})
             else:
                 file.write(data)
         raw.flush()
@@ -266,6 +266,8 @@ def _converted(
     ggml and numpy let go of the interpreter's lock, so threads do the work; only `threads` + 1
     blocks are in the air at a time, which bounds the memory.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     quantiser = Quantiser()
 
     def work(tensor: Tensor, start: int, stop: int):

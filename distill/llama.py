@@ -30,6 +30,10 @@ class LlamaLog:
         self._lines: deque[str] = deque(maxlen=8)
         self._callback = llama_cpp.llama_log_callback(self._keep)  # C holds it: must not be freed
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        self._abort = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_give_up)
+        set_abort = llama_cpp._lib.ggml_set_abort_callback
+        set_abort.argtypes, set_abort.restype = [type(self._abort)], ctypes.c_void_p
+        set_abort(self._abort)
         llama_cpp.llama_backend_init()
 
     def _keep(self, level: int, text: bytes, _data) -> None:
@@ -44,6 +48,15 @@ class LlamaLog:
         """The first error since `clear` (later ones follow from it), without its function."""
         line = next((line for line in self._lines if line), "it gave no reason")
         return line.partition(": ")[2] or line
+
+
+def _give_up(message: bytes) -> None:
+    """llama.cpp's assertions end the process (a vocabulary with a changed byte does that): do it
+    with one line and exit code 1 instead of a debugger's backtrace and SIGABRT."""
+    text = message.decode("utf-8", "replace").rpartition("/")[2]
+    line = f"llama.cpp gave up ({text}): the model file is damaged, or memory ran out\n"
+    os.write(2, line.encode())
+    os._exit(1)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What the embedded runner must hold, on random models of the three families."""
 
+import hashlib
 import math
 import subprocess
 import sys
@@ -171,6 +172,63 @@ def test_a_damaged_file_is_a_plain_error(made, tmp_path, capfd):
     with pytest.raises(ModelFileError, match="no such file"):
         Embedded(tmp_path / "none.gguf")
     assert capfd.readouterr() == ("", "")
+
+
+def test_one_changed_byte_is_noticed_by_the_hash(made, tmp_path):
+    data = bytearray(made["qwen2"][1].read_bytes())
+    digest = hashlib.sha256(data).hexdigest()
+    path = tmp_path / "flipped.gguf"
+    path.write_bytes(data)
+    Embedded(path, sha256=digest).close()
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelFileError, match="damaged"):
+        Embedded(path, sha256=digest)
+
+
+def test_a_vocabulary_llama_cpp_stumbles_over_ends_in_one_line(made, tmp_path):
+    data = made["qwen2"][1].read_bytes()
+    path = tmp_path / "flipped.gguf"
+    one = (1).to_bytes(8, "little")
+    path.write_bytes(data.replace(one + b"b", one + b"a", 1))  # two tokens of the same text
+    code = "import sys; from distill.embedded import Embedded; Embedded(sys.argv[1])"
+    command = [sys.executable, "-c", code, path]
+    result = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("llama.cpp gave up") and result.stderr.count("\n") == 1
+
+
+def test_shards_are_loaded_by_their_list(made, tmp_path):
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
+
+    path = made["qwen2"][1]
+    reader = GGUFReader(path)
+    writer = GGUFWriter(tmp_path / "x.gguf", "qwen2", split_max_tensors=20)
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name == "general.architecture":
+            continue
+        kind, *items = field.types
+        writer.add_key_value(
+            field.name, field.contents(), kind, items[-1] if kind == GGUFValueType.ARRAY else None
+        )
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    shards = sorted(tmp_path.glob("x-*.gguf"))
+    with Embedded(shards) as split, Embedded(path) as whole:
+        messages = conversation("Who?")
+        answers = [model.chat(messages, max_tokens=9).text for model in (split, whole)]
+    assert len(shards) == 2 and answers[0] == answers[1]
+
+
+def test_an_answer_goes_on_from_words_put_into_its_mouth(runner):
+    messages = conversation("Who are you?")
+    whole = runner.chat(messages, max_tokens=12)
+    rest = runner.chat(messages, max_tokens=6, prefix=whole.text[:4])
+    assert rest.text != whole.text
 
 
 def test_a_model_loads_quickly_and_quietly(made):

@@ -230,8 +230,8 @@ def test_the_base_alone_is_made_once(made):
 def test_progress_counts_bytes_up_to_the_total(made, tmp_path):
     seen = []
     run(made["llama"], None, tmp_path, ExportConfig(), progress=seen.append)
-    done = [step["bytes"] for step in seen]
-    assert done == sorted(done) and done[-1] == seen[-1]["total"] < 200_000
+    done = [step["step"] for step in seen]
+    assert done == sorted(done) and done[-1] == seen[-1]["steps"] < 200_000
 
 
 def test_provenance_is_in_the_file(made, tmp_path):
