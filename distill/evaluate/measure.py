@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from memory.errors import ModelFileError, UserError
 from memory.files import write_atomic
 
 Progress = Callable[[dict], None]
+SERVER_PROBES = (
+    12  # ten are asked of the server; a first token that is half a character is left out
+)
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,7 @@ class _Gate:
         self._each(
             "first tokens, for the server",
             0.05,
-            [probe.messages for probe in asked.probes[:SERVER_PROBES]],
+            [probe.turns() for probe in asked.probes[:SERVER_PROBES]],
             lambda messages: measure_probes(runner, [messages]),
             said.first_tokens,
         )

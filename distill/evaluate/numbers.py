@@ -22,6 +22,7 @@ class Answers:
     forced: list[Forced] = field(default_factory=list)
     skills: list[bool] = field(default_factory=list)
     exact: list[bool] = field(default_factory=list)
+    first_tokens: list[list[dict]] = field(default_factory=list)
 
     @property
     def all(self) -> list[Told]:
