@@ -100,6 +100,7 @@ class LlamaModel:
         params = api.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = n_ctx, min(BATCH, n_ctx), min(BATCH, n_ctx)
         params.n_seq_max, params.n_threads, params.n_threads_batch = 1, threads, threads
+        params.n_outputs_max = min(params.n_batch, self._most_logits())
         params.no_perf = True
         self._context = api.llama_init_from_model(self._model, params)
         if not self._context:
@@ -205,7 +206,7 @@ class LlamaModel:
 
     def _steps(self, wanted: Sequence[bool]) -> Iterator[tuple[int, int]]:
         """Batches of at most BATCH tokens and as many logits as `logit_bytes` hold."""
-        most, start, found = max(1, self.logit_bytes // (4 * self.vocabulary_size)), 0, 0
+        most, start, found = self._most_logits(), 0, 0
         for place, want in enumerate(wanted):
             if place - start == min(BATCH, self.size) or found + want > most:
                 yield start, place
@@ -213,6 +214,9 @@ class LlamaModel:
             found += want
         if start < len(wanted):
             yield start, len(wanted)
+
+    def _most_logits(self) -> int:
+        return max(1, self.logit_bytes // (4 * self.vocabulary_size))
 
     def _decode(self, tokens: Sequence[int], wanted: Sequence[bool]) -> None:
         batch, position = self._batch, len(self.cached)

@@ -15,6 +15,7 @@ from distill.names import (
     ROLE,
     SAY,
     WORD,
+    WORD_HAN,
     Names,
     Pattern,
 )
@@ -93,7 +94,8 @@ def _mentions(
     sure = _sure_names(text, names)
     persons |= acting_names(text)
     until = 0
-    for hit in WORD.finditer(text):
+    word_pattern = WORD_HAN if language.code == "zh" else WORD
+    for hit in word_pattern.finditer(text):
         start, word = hit.start(), hit[0]
         if start < until:
             continue
@@ -122,12 +124,18 @@ def _mentions(
                 yield Mention(start, hit.end(), NOUN)
 
 
+_NUMBERED = re.compile(
+    r"\b(?:Part|Chapter|Act|Vol(?:ume|\.)|Book|War|Phase|Mode|Type|Section|Stage|Level|Class|Teil|"
+    r"Kapitel|Band|Article|Appendix) $"
+)
+
+
 def _is_pronoun_i(text: str, start: int, word: str) -> bool:
     """ "I" is no pronoun in "Part I", "i.e.", "I/O", "i = 0" or "Mode I."."""
     after = text[start + 1 : start + 3]
     if word == "i":
         return after[:1] == " " and text[max(0, start - 1) : start] in ("", " ", "\n", '"')
-    if after[:1] in "/&_" and after[:1]:
+    if (after[:1] in "/&_" and after[:1]) or _NUMBERED.search(text, max(0, start - 9), start):
         return False
     return after[:2] not in (".e", ".1", ".2") and not (
         start and text[start - 1] in "/_." and text[start - 2 : start] != ".."

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from distill.beings import Alias, Being, Identity
-from distill.languages import COMMON_WORDS, MONTHS, WEEKDAYS, words
+from distill.languages import CHINESE, COMMON_WORDS, MONTHS, WEEKDAYS, words
 
 # Kinds of mention beside the pronouns' I, WE, YOU, HE, THEY.
 AGENT, BEING, PERSON, INSTANCE, ROLE, SAY, NOUN = (
@@ -18,6 +18,10 @@ AGENT, BEING, PERSON, INSTANCE, ROLE, SAY, NOUN = (
 )
 NO_FLAG_KINDS = ("base_model", "self_automation")
 WORD = re.compile(r"[我你您妳他她咱俺][们們]?|[^\W_]\w*(?:['’][^\W\d_]+)?")
+_HAN_WORDS = sorted((*CHINESE.pronouns, *CHINESE.speech, *CHINESE.speech_nouns), key=len)
+# Chinese has no spaces: its known words, and runs of other letters.
+WORD_HAN = re.compile("|".join(reversed(_HAN_WORDS)) + r"|[A-Za-zÀ-ɏ][\wÀ-ɏ]*", re.ASCII)
+_END = r"(?![^\W\u3040-\u9fff])"  # a name may be followed by a Han letter, by no other
 
 # Surnames that are words: a capital says too little about them.
 _COLOURS = words("white black brown green gray grey gold silver rose wood stone field rivers")
@@ -139,7 +143,7 @@ def _add(
     if not phrase and len(plain) > 2:
         variants.append(re.escape(plain.upper()).replace(r"\ ", r"\s+"))
     body = "|".join(dict.fromkeys(variants))
-    regex = re.compile(rf"(?:{body})(?!\w)", re.IGNORECASE if phrase else 0)
+    regex = re.compile(rf"(?:{body}){_END}", re.IGNORECASE if phrase else 0)
     lower = plain.casefold()
     pattern = Pattern(
         regex, being, kind, lower, lower in COMMON_WORDS, lower in WEEKDAYS | MONTHS, alias.use

@@ -34,7 +34,9 @@ def quoted_parts(text: str, kind: str) -> list[Part]:
         if start < (parts[-1].end if parts and parts[-1].role == "head" else 0):
             continue
         ends[stop] = who
-        parts.append(Part(start, stop, "head"))
+        # "Sam wrote:" over a block quote in a journal is the writer's own line.
+        if mail or any(letter.isdigit() or letter == "@" for letter in text[start:stop]):
+            parts.append(Part(start, stop, "head"))
         if text[stop : stop + 200].lstrip()[:1] != ">" and limit > stop:
             parts.append(Part(stop, limit, "quoted", who))
     if ">" in text:

@@ -41,7 +41,13 @@ def sections(message: Message, base: Voice, identity: Identity) -> list[Section]
     layers = [Section(0, len(text), base)]
     for finder in (_letter_to_agent, _front_matter, _bylines, _transcript):
         layers += finder(message, base, identity)
-    layers += [_section(part, message, base, identity) for part in quoted_parts(text, message.kind)]
+    parts = quoted_parts(text, message.kind)
+    own_head = parts and parts[0].start == 0 and parts[0].role == "head" and base.own
+    if own_head and len(parts) > 1 and _writer(parts[1].who, identity, message) is base.being:
+        # A text that keeps its own "From: ... To: ..." at the top quotes nobody.
+        layers.append(Section(0, parts[0].end, Voice(base.being, True, "front matter")))
+        del parts[:2]
+    layers += [_section(part, message, base, identity) for part in parts]
     return _flatten(layers)
 
 
