@@ -364,6 +364,7 @@ def _finish(night: Night, verdict: str, reason: str) -> NightResult:
         done = tuple(row for row in rows)
     if verdict == "unchanged":
         stages.remove_folder(night.folder)
+    stages.drop_rejected_models(night.config)
     report = night.folder / "report.html"
     return NightResult(night.id, verdict, reason, done, str(report) if report.exists() else None)
 

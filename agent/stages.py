@@ -192,6 +192,20 @@ def read_verdict(folder: Path) -> tuple[str, str]:
         raise ModelFileError(f"{folder / 'report.json'}: not a whole report: {error}") from error
 
 
+def drop_rejected_models(config: Config, keep: int = 2) -> list[Path]:
+    """The model files of all but the newest rejected candidates go; adapters and reports stay."""
+    with open_database(config.database_path) as db:
+        rows = db.query(
+            "select id from nights where verdict = 'rejected'"
+            " and id not in (select id from generations) order by started_at desc, id desc"
+        )
+        old = [row["id"] for row in rows][keep:]
+    gone = [path for night in old for path in (config.nights_path / night).glob("*.gguf")]
+    for path in gone:
+        path.unlink()
+    return gone
+
+
 def remove_folder(folder: Path) -> None:
     """A night with nothing new leaves no folder."""
     shutil.rmtree(folder, ignore_errors=True)
