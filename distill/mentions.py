@@ -177,6 +177,10 @@ def _name_at(
         end = hit.end()
         if is_joined(text, start, end):
             return None
+        if text[start].islower() and pattern.name[0].isupper() and " " not in pattern.name:
+            if _HAILED.search(text, max(0, start - 12), start):
+                return Mention(start, end, pattern.kind, pattern.being)
+            continue
         if pattern.calendar and not _acts_as_being(text, start, end, language):
             return None
         if (
@@ -205,6 +209,13 @@ _TIME = re.compile(
 _GREETING = re.compile(
     r"(?:\b(?:hi|hello|hey|dear|thanks|thank you|hallo|liebe[rs]?|lieber|danke|cc|from|with|and|"
     r"to|between|told|asked|email(?:ed)?|for|by),? +|@)$",
+    re.IGNORECASE,
+)
+
+
+# In lower case a name counts where somebody is hailed: "hey ava", "@ava".
+_HAILED = re.compile(
+    r"(?:\b(?:hi|hello|hey|dear|thanks|thx|thank you|hallo|morning|night|yes|ok),? |(?<!\w)@)$",
     re.IGNORECASE,
 )
 

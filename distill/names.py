@@ -34,6 +34,7 @@ class Pattern:
     regex: re.Pattern[str]
     being: Being
     kind: str
+    name: str
     word: str
     common: bool
     calendar: bool
@@ -142,11 +143,20 @@ def _add(
     variants = [re.escape(plain).replace(r"\ ", r"\s+")]
     if not phrase and len(plain) > 2:
         variants.append(re.escape(plain.upper()).replace(r"\ ", r"\s+"))
+        if plain.isalpha() and plain.istitle() and plain.casefold() not in COMMON_WORDS:
+            variants.append(re.escape(plain.lower()))
     body = "|".join(dict.fromkeys(variants))
     regex = re.compile(rf"(?:{body}){_END}", re.IGNORECASE if phrase else 0)
     lower = plain.casefold()
     pattern = Pattern(
-        regex, being, kind, lower, lower in COMMON_WORDS, lower in WEEKDAYS | MONTHS, alias.use
+        regex,
+        being,
+        kind,
+        plain,
+        lower,
+        lower in COMMON_WORDS,
+        lower in WEEKDAYS | MONTHS,
+        alias.use,
     )
     word = re.split(r"['’]", first[0])[0].casefold()
     if all(one.regex.pattern != regex.pattern for one in found.get(word, ())):
