@@ -31,6 +31,13 @@ INSTANCES = re.compile(
 )
 
 
+# "the two people who know" are certain people; "people" and "two people" are anybody.
+_PEOPLE = re.compile(
+    r"\b(?:the|these|those) (?:two|three|four|five|six|seven|eight|nine|ten|other|same) people\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """text[start:end] refers to `being` (None: a pronoun or somebody unknown)."""
@@ -73,6 +80,8 @@ def find(
         mentions += [Mention(*hit.span(), *owner[hit[0]]) for hit in names.cjk.finditer(text)]
     if "inst" in text or "vers" in text or "cop" in text or "me" in text or "self" in text:
         mentions += [Mention(*hit.span(), INSTANCE) for hit in INSTANCES.finditer(text)]
+    if "people" in text:
+        mentions += [Mention(*hit.span(), PERSON) for hit in _PEOPLE.finditer(text)]
     if names.sign_off:
         tail = max(0, len(text) - 200)
         hits = names.sign_off.finditer(text, tail)

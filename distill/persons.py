@@ -9,7 +9,7 @@ ROLE_NOUNS = words(
     archivist librarian janitor secretary assistant officer guard captain doctor nurse teacher
     student professor colleague neighbour neighbor stranger woman man girl boy mother
     father sister brother daughter son wife husband friend child clerk reviewer trainee observer
-    worker foreman receptionist custodian writer editor poet programmer visitor guest
+    worker foreman coordinator receptionist custodian writer editor poet programmer visitor guest
     somebody someone
     """
 )
@@ -66,6 +66,7 @@ NOT_PERSONS = words(
 _TITLED = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|Professor|Herr|Frau|Sir|Madam|Monsieur|Madame|Señor|Señora)\.? )$"
 )
+_INITIAL = re.compile(r"(?:^|[ (\n])[A-Z]\. $")
 _GREETED = re.compile(
     r"(?:^|\n|\. )[ \t]*(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Hh]allo|[Ll]iebe[rs]?),? $"
 )
@@ -82,7 +83,9 @@ def is_person(text: str, hit: re.Match[str], stem: str, persons: frozenset[str])
         numbered = text[hit.end() : hit.end() + 1] == "-" and text[hit.end() + 1 :][:1].isdigit()
         return numbered or not is_joined(text, hit.start(), hit.end())
     before = text[max(0, hit.start() - 14) : hit.start()]
-    if before.endswith(" ") or before.endswith("\n"):
+    if before[-1:] in (" ", "\n"):
+        if _INITIAL.search(before) and not hit[0].isupper():
+            return True
         if _TITLED.search(before):
             return True
         if _GREETED.search(before):
@@ -112,6 +115,7 @@ _ACTION = re.compile(
     r"mother|father|brother|sister|face|smile|laptop|phone|words) ?| (?:also |just |then |never |"
     r"quietly |once |still )?(?P<verb>[a-z]+)\b)"
 )
+_PAIR = re.compile(r"\b([A-Z][a-z]{2,}),? and ([A-Z][a-z]{2,})\b")
 _BEFORE_THINGS = re.compile(r"\b(?:[Tt]he|[Aa]n?|[Tt]his|[Oo]ur|[Mm]y|[Ee]ach|[Ee]very) $")
 
 
@@ -131,6 +135,10 @@ def acting_names(text: str) -> frozenset[str]:
             continue
         if not _BEFORE_THINGS.search(text, max(0, start - 6), start):
             found.add(lower)
+    pairs = [match.groups() for match in _PAIR.finditer(text)] if found else []
+    for one, other in pairs:
+        if other.lower() in found and one.lower() not in NOT_PERSONS:
+            found.add(one.lower())
     return frozenset(found)
 
 

@@ -304,9 +304,24 @@ def _several(scene: _Scene, mention: Mention) -> bool:
 def _first_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:
     if voice.own:
         return "S1"
-    if quoted and voice.why == "unsure" and scene.base.own and scene.kind not in SPOKEN_KINDS:
-        return "O1" if quoted.standalone else "S1"
-    return "O1"
+    unsure = quoted and voice.why == "unsure" and scene.base.own
+    if not unsure or quoted.standalone or scene.kind in SPOKEN_KINDS:
+        return "O1"
+    return "O1" if _about_another(scene, quoted) else "S1"
+
+
+def _about_another(scene: _Scene, quoted: Quotation) -> bool:
+    """Whether words nobody is said to speak are another's: they say "you", or stand in a line
+    that speaks of somebody else and not of the writer."""
+    found, text = scene.found, scene.text
+    if any(one.kind == YOU for one in found.between(quoted.start, quoted.end)):
+        return True
+    start = max(text.rfind("\n", 0, quoted.start), quoted.start - 120)
+    stop = text.find("\n", quoted.end, quoted.end + 80)
+    after = found.between(quoted.end, stop if stop >= 0 else quoted.end + 80)
+    around = (*found.between(start, quoted.start), *after)
+    others = any(one.kind in (BEING, PERSON, HE) for one in around)
+    return others and not any(one.kind in (I, WE) for one in around)
 
 
 def _second_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:

@@ -12,8 +12,8 @@ _ABBREVIATION = re.compile(
 )
 # What follows "Building C." or "version 2." where that does end a sentence.
 _OPENING = re.compile(
-    r"[\"'”’)\]*]*\s+(?:The|It|In|This|That|He|She|They|I|We|A|An|And|But|No|So|My|His|Her|Their|There|"
-    r"When|If|At|On|For|Not|You|Then|What|As|Its|Our|These|Those|Each|One|Every)\b"
+    r"[\"'”’)\]*]*\s+(?:The|It|In|This|That|He|She|They|I|We|A|An|And|But|No|So|My|His|Her|Their|"
+    r"There|When|If|At|On|For|Not|You|Then|What|As|Its|Our|These|Those|Each|One|Every)\b"
 )
 
 
@@ -25,9 +25,7 @@ def ends(text: str) -> list[int]:
     cuts: list[int] = []
     for match in _END.finditer(text):
         stop = match.end()
-        if match[0] == "." and _ABBREVIATION.search(
-            text[max(0, match.start() - 8) : match.start()]
-        ):
+        if match[0] == "." and _is_abbreviation(text, match.start()):
             continue
         if match[0][0] == "…" or match[0].startswith("..."):
             following = text[stop : stop + 3].lstrip()
