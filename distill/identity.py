@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import tomlkit
 
 from distill.beings import KIND_SYNONYMS, KINDS, USES, Alias, Ambiguous, Being, Identity
-from distill.proposals import Proposal, identity_from_proposal, propose_beings
-from memory.errors import ConfigError
+from distill.proposals import Proposal, identity_from_proposal, merged_being, propose_beings
+from memory.errors import ConfigError, UsageError
 from memory.files import write_atomic
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "Being",
     "Identity",
     "Proposal",
+    "add_being",
     "conflicts",
     "identity_from_proposal",
     "identity_text",
     "load_identity",
+    "merge_beings",
     "propose_beings",
     "save_identity",
 ]
@@ -231,6 +234,26 @@ def identity_text(identity: Identity) -> str:
             rows[0].value.body.insert(0, (None, tomlkit.comment(line)))
         document.add("ambiguous", _array(rows))
     return tomlkit.dumps(document)
+
+
+def add_being(identity: Identity, being: Being) -> Identity:
+    """The registry with one being more; UsageError where a name or address has an owner."""
+    grown = replace(identity, beings=(*identity.beings, being))
+    if problems := conflicts(grown):
+        raise UsageError("; ".join(problems))
+    return grown
+
+
+def merge_beings(identity: Identity, kept: str, other: str) -> Identity:
+    """The registry with `other` merged into `kept`, both given by name; UsageError if unknown."""
+    into, gone = identity.resolve(kept), identity.resolve(other)
+    if into is None or gone is None or into is gone or gone is identity.agent:
+        raise UsageError(f"cannot merge {other!r} into {kept!r}: name two beings of identity.toml")
+    merged = merged_being(into, gone)
+    if into is identity.agent:
+        identity = replace(identity, agent=merged)
+    beings = [merged if one is into else one for one in identity.beings if one is not gone]
+    return replace(identity, beings=tuple(beings))
 
 
 def _array(tables: Iterable[Any]) -> Any:

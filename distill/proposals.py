@@ -175,6 +175,11 @@ def _merge_renamed(beings: list[Being]) -> list[Being]:
     return kept
 
 
+def merged_being(into: Being, being: Being) -> Being:
+    """One being with the names, addresses and facts of both."""
+    return _without_repeats(_merge(into, being))
+
+
 def _calls(one: Being, other: Being) -> bool:
     return any(alias.use == "former" and _same(alias.name, other.name) for alias in one.aliases)
 

@@ -8,12 +8,14 @@ from distill.identity import (
     Alias,
     Being,
     Identity,
+    add_being,
     identity_from_proposal,
     load_identity,
+    merge_beings,
     propose_beings,
     save_identity,
 )
-from memory.errors import ConfigError
+from memory.errors import ConfigError, UsageError
 from memory.message import SELF
 
 AVA = Being("Ava", "self", (Alias("avabot"),), ("ava@example.org",))
@@ -203,3 +205,17 @@ def row(number, author, text):
         "path": "",
         "ingested_at": "2026-01-01T00:00:00+00:00",
     }
+
+
+def test_a_being_is_added_unless_its_name_is_taken():
+    grown = add_being(HOUSE, Being("Zed", "human"))
+    assert grown.resolve("zed").name == "Zed"
+    with pytest.raises(UsageError, match="belongs to both"):
+        add_being(HOUSE, Being("Sam", "human"))
+
+
+def test_merged_beings_share_their_names():
+    merged = merge_beings(HOUSE, "Sam White", "Loom")
+    assert merged.resolve("Loom").name == "Sam White" and len(merged.beings) == 1
+    with pytest.raises(UsageError, match="cannot merge"):
+        merge_beings(HOUSE, "Sam", "Nobody")

@@ -1,4 +1,4 @@
-"""The labelled sentences of a real agent's corpus, where it is beside the project: flags and loss."""
+"""Flags and loss on the labelled sentences of a real agent's corpus, where it is at hand."""
 
 import collections
 import importlib.util
