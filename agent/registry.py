@@ -1,9 +1,17 @@
 """`junior beings`: proposals from memory, and corrections of identity.toml by hand."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-from distill.identity import Alias, Being, Identity, load_identity, save_identity
+from distill.beings import KINDS
+from distill.identity import (
+    Being,
+    add_being,
+    load_identity,
+    merge_beings,
+    propose_beings,
+    save_identity,
+)
 from memory.db import Database
 from memory.errors import UsageError
 
@@ -16,42 +24,18 @@ def act(action: str, names: list[str], kind: str, db: Database, path: Path) -> l
         raise UsageError(f"beings: unknown action {action!r}; known: {', '.join(ACTIONS)}")
     if len(names) != ACTIONS[action]:
         raise UsageError(f"beings {action} takes {ACTIONS[action]} name(s), found {len(names)}")
+    if action == "add" and kind not in KINDS[1:]:
+        raise UsageError(f"--kind: unknown kind {kind!r}; known: {', '.join(KINDS[1:])}")
     identity = load_identity(path)
     if action == "propose":
-        from distill.proposals import propose_beings
-
         return [asdict(proposal) for proposal in propose_beings(db, identity)]
     if action == "add":
-        identity = _add(identity, names[0], kind)
+        identity = add_being(identity, Being(name=names[0], kind=kind))
     elif action == "merge":
-        identity = _merge(identity, *names)
+        identity = merge_beings(identity, kept=names[1], other=names[0])
     if action != "show":
         save_identity(path, identity)
-        load_identity(path)
     return [_row(being) for being in (identity.agent, *identity.beings)]
-
-
-def _add(identity: Identity, name: str, kind: str) -> Identity:
-    if identity.resolve(name) is not None:
-        raise UsageError(f"beings add: {name!r} is in the registry already")
-    being = Being(name=name, kind=kind)
-    return replace(identity, beings=(*identity.beings, being))
-
-
-def _merge(identity: Identity, other: str, into: str) -> Identity:
-    """`other` and its aliases become aliases of `into`."""
-    gone = next((b for b in identity.beings if b.name == other), None)
-    kept = next((b for b in (identity.agent, *identity.beings) if b.name == into), None)
-    if gone is None or kept is None or gone is kept:
-        raise UsageError(f"beings merge OTHER NAME: {other!r} or {into!r} is not in the registry")
-    merged = replace(
-        kept,
-        aliases=(*kept.aliases, Alias(gone.name), *gone.aliases),
-        addresses=(*kept.addresses, *gone.addresses),
-    )
-    beings = tuple(merged if b is kept else b for b in identity.beings if b is not gone)
-    agent = merged if kept is identity.agent else identity.agent
-    return replace(identity, agent=agent, beings=beings)
 
 
 def _row(being: Being) -> dict:

@@ -81,6 +81,7 @@ def test_if_due_with_nothing_due_is_no_failure(home):
         (["pause", "--until", "soon"], 2, "not a date: 'soon'"),
         (["log", "sonnet", "text"], 2, "sonnet"),
         (["beings", "add"], 2, "takes 1 name"),
+        (["beings", "add", "X", "--kind", "nonsense"], 2, "unknown kind 'nonsense'"),
         (["init", "--yes", "--name", "Again"], 2, "this home is set up"),
         (["frobnicate"], 2, "frobnicate"),
     ],
