@@ -1,5 +1,6 @@
 """Base weights and an adapter -> one quantised GGUF file, in one pass."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -116,13 +117,19 @@ def base_gguf(base: "Base", config: ExportConfig, progress: Progress | None = No
     Its record (`.json`) is written last; raises as `export`.
     """
     path = base.path / f"base-{check_quantisation(config.quantisation)}.gguf"
+    with open(path.with_suffix(".lock"), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two homes share the cache
+        return _base_gguf(base, path, config, progress or (lambda _: None))
+
+
+def _base_gguf(base: "Base", path: Path, config: ExportConfig, progress: Progress) -> Path:
     record, inputs = path.with_suffix(".json"), {"format": FORMAT, "revision": str(base.revision)}
     if path.is_file() and record.is_file():
         found = read_json(record)
         if found.get("inputs") == inputs and found.get("bytes") == path.stat().st_size:
             return path
-    name, report = f"{base.name} (base)", progress or (lambda _: None)
-    file = write_gguf(base, None, path, config, {"base": base.name}, report, title=name)
+    title = f"{base.name} (base)"
+    file = write_gguf(base, None, path, config, {"base": base.name}, progress, title=title)
     write_atomic(record, json.dumps(asdict(file) | {"inputs": inputs}) + "\n")
     return path
 
