@@ -13,6 +13,7 @@ from typing import Any
 
 from memory.errors import BusyError, DatabaseError, UserError
 from memory.files import PRIVATE_FILE
+from memory.fulltext import register
 from memory.message import Message
 from memory.migrations import MIGRATIONS
 
@@ -60,6 +61,7 @@ def open_database(path: Path) -> Database:
         try:
             db = Database(connection, execute_plugins=False)
             _set_pragmas(db)
+            register(db)
             _migrate(db, path)
         except BaseException:
             connection.close()

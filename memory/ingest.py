@@ -11,6 +11,7 @@ from typing import Any
 
 from memory.db import Database, to_stored, transaction
 from memory.errors import UsageError
+from memory.fulltext import index_new
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources import SOURCES, Record
 from memory.sources.folder import relative
@@ -84,6 +85,7 @@ def ingest_source(
         else:
             missing = Unreadable("", "", f"there is no file or folder {root}")
             run.file_rejects("", run.record([missing]))
+        index_new(db)
     return counts
 
 
@@ -266,6 +268,7 @@ def log_message(
     )
     with transaction(db):
         outcome = store(db, message, to_stored(now), file_time=to_stored(now))
+        index_new(db)
         sql = "select id from messages where source = ? and external_id = ?"
         (number,) = db.execute(sql, ["log", storable(identity)]).fetchone()
     return number, outcome != "messages"

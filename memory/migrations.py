@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from memory.fulltext import index_new
+
 TABLES = """
 create table messages (
   id integer primary key,
@@ -119,12 +121,46 @@ end;
 
 def m001_tables(db: Any) -> None:
     """Messages with their full text, what was rejected, nights, generations."""
-    for statement in TABLES.split(";\n"):
+    _run(db, TABLES, TRIGGERS)
+
+
+FULLTEXT = """
+drop trigger messages_fts_insert;
+drop trigger messages_fts_update;
+drop trigger messages_fts_delete;
+drop table messages_fts;
+create virtual table messages_fts using fts5(
+  subject, text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
+);
+"""
+# Rows not yet indexed (memory.fulltext.index_new does it at the end) are left alone.
+FULLTEXT_TRIGGERS = """
+create trigger messages_fts_delete after delete on messages
+when exists (select 1 from messages_fts_docsize where id = old.id) begin
+  delete from messages_fts where rowid = old.id;
+end;
+create trigger messages_fts_update after update of subject, text on messages
+when exists (select 1 from messages_fts_docsize where id = old.id) begin
+  delete from messages_fts where rowid = old.id;
+  insert into messages_fts (rowid, subject, text)
+    values (new.id, spaced(new.subject), spaced(new.text));
+end;
+"""
+
+
+def m002_fulltext_of_every_script(db: Any) -> None:
+    """An index without a copy of the text, filled in bulk, with Chinese words by bigrams."""
+    _run(db, FULLTEXT, FULLTEXT_TRIGGERS)
+    index_new(db)
+
+
+def _run(db: Any, tables: str, triggers: str) -> None:
+    for statement in tables.split(";\n"):
         if statement.strip():
             db.execute(statement)
-    for trigger in TRIGGERS.split("end;\n"):
+    for trigger in triggers.split("end;\n"):
         if trigger.strip():
             db.execute(trigger + "end")
 
 
-MIGRATIONS = (m001_tables,)
+MIGRATIONS = (m001_tables, m002_fulltext_of_every_script)

@@ -5,8 +5,17 @@ import sys
 
 import pytest
 
-from memory.db import message_from_row, open_database, sqlite3, transaction
+from memory.db import (
+    Database,
+    message_from_row,
+    migrations,
+    open_database,
+    sqlite3,
+    transaction,
+)
 from memory.errors import BusyError, DatabaseError, UserError
+from memory.fulltext import index_new
+from memory.search import search
 
 ROW = {
     "source": "journals",
@@ -36,13 +45,38 @@ def test_an_open_file_others_could_read_is_made_private(tmp_path):
 def test_opening_again_migrates_nothing(tmp_path):
     open_database(tmp_path / "memory.db").close()
     db = open_database(tmp_path / "memory.db")
-    assert [row["name"] for row in db["_sqlite_migrations"].rows] == ["m001_tables"]
+    assert [row["name"] for row in db["_sqlite_migrations"].rows] == [
+        "m001_tables",
+        "m002_fulltext_of_every_script",
+    ]
+
+
+def test_a_database_of_the_first_version_finds_old_messages_in_chinese(tmp_path):
+    old = Database(sqlite3.connect(str(tmp_path / "memory.db")))
+    migrations.apply(old, stop_before="m002_fulltext_of_every_script")
+    old["messages"].insert({**ROW, "text": "今天我们去公园散步。"})
+    old.close()
+    db = open_database(tmp_path / "memory.db")
+    assert [hit.id for hit in search(db, "公园")] == [1]
+    db["messages"].delete(1)
+    assert search(db, "公园") == []
+
+
+def test_a_row_changed_before_it_is_indexed_is_indexed_once(tmp_path):
+    db = open_database(tmp_path / "memory.db")
+    for key in ("a.md", "b.md"):
+        db["messages"].insert({**ROW, "external_id": key})
+    db["messages"].update(2, {"text": "It snowed."})
+    index_new(db)
+    assert [hit.id for hit in search(db, "snowed")] == [2]
+    assert [hit.id for hit in search(db, "rained")] == [1]
 
 
 def test_full_text_follows_insert_update_and_delete(tmp_path):
     db = open_database(tmp_path / "memory.db")
     count = "select count(*) from messages_fts where messages_fts match ?"
     db["messages"].insert(ROW)
+    index_new(db)
     assert db.execute(count, ["rained"]).fetchone()[0] == 1
     db["messages"].update(1, {"text": "It snowed."})
     assert db.execute(count, ["rained"]).fetchone()[0] == 0

@@ -1,12 +1,16 @@
 """Search finds what was said, whatever is typed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from memory.db import open_database
+from memory.db import open_database, transaction
+from memory.fulltext import index_new
 from memory.ingest import log_message
-from memory.search import search
+from memory.message import Message
+from memory.search import RARE, search
+from memory.store import store
 
 SAID = [
     ("Ada", "The rain fell on the old harbour all night."),
@@ -58,6 +62,46 @@ def test_a_query_without_words_finds_nothing(db, query):
 def test_chinese_is_found(db):
     (hit,) = search(db, "公园")
     assert (hit.id, hit.snippet) == (3, "今天我们去公园散步。")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["园", "步", "我们", "散步", "公园散步", '"去公园"', "今天 散步", "gpt公司", "GPT", "公司"],
+)
+def test_chinese_is_found_by_any_letters_of_it(db, query):
+    log_message(db, "note", "公园散步今天我们：GPT公司", author="Bo", now=datetime.now(UTC))
+    log_message(db, "note", "去公园", author="Bo", now=datetime.now(UTC))
+    assert 5 in ids(db, query) or 6 in ids(db, query)
+
+
+@pytest.mark.parametrize("query", ["园公", "天们", "公散", "司G", "公园 雨"])
+def test_chinese_that_is_not_there_is_not_found(db, query):
+    assert ids(db, query) == []
+
+
+@pytest.mark.parametrize("query", ["散步", "東京", "カフェ", "안녕", "公 园"])
+def test_other_scripts_without_spaces_are_found(db, query):
+    text = "東京のカフェで。안녕하세요. 公\n园 散\n步"
+    log_message(db, "note", text, author="Bo", now=datetime.now(UTC))
+    assert 5 in ids(db, query)
+
+
+def test_a_common_word_is_ranked_among_the_last_stored(db):
+    with transaction(db):
+        for number in range(RARE + 10):
+            message = Message("log", "note", str(number), "", "Bo", (), None, "", "fog " * 9 + "x",
+                              "", "spoken", "")  # fmt: skip
+            store(db, replace(message, text="fog " * (1 + (number == RARE))), "2026")
+        index_new(db)
+    assert ids(db, "fog")[0] == 5 + RARE
+    assert len(ids(db, "fog", newest=True)) == 20
+    assert ids(db, "fog rain") == []
+
+
+def test_a_snippet_is_one_line_around_the_word(db):
+    log_message(db, "note", "a\n" * 500 + "needle\nb", author="Bo", now=datetime.now(UTC))
+    (hit,) = search(db, "needle")
+    assert "needle b" in hit.snippet and len(hit.snippet) <= 162 and "\n" not in hit.snippet
 
 
 def test_filters_narrow_what_is_found(db):
