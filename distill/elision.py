@@ -1,4 +1,4 @@
-"""Sentences whose subject, the writer, is left out: "Replied to Sammy. Built the archive."."""
+"""Sentences whose subject, the writer, is left out: "Replied to Vesper. Built the archive."."""
 
 import re
 

@@ -38,7 +38,7 @@ def is_joined(text: str, start: int, end: int) -> bool:
 
 
 def _slash(text: str, start: int) -> bool:
-    """Whether the part before a slash is a capitalised word, as in "Joel/Sammy"."""
+    """Whether the part before a slash is a capitalised word, as in "Orrin/Vesper"."""
     begin = start - 2
     while begin >= 0 and (text[begin].isalnum()):
         begin -= 1

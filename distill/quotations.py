@@ -248,7 +248,7 @@ _REPORTED = re.compile(r"\s*[:：]\s*(?=[^\s\"“„'‘«「*_\n])")
 def reported(
     text: str, start: int, end: int, found: Found, identity: Identity, outer: Voice
 ) -> Quotation | None:
-    """Words reported without marks: "Joel said: you can rest." from the colon to the end."""
+    """Words reported without marks: "Orrin said: you can rest." from the colon to the end."""
     for one in found.between(start, end):
         if one.kind != SAY:
             continue

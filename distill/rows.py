@@ -73,7 +73,7 @@ class Exchange:
 
 
 def header(name: str, kind: str) -> str:
-    """The line over what somebody else says: `[from: Sammy | relay]`."""
+    """The line over what somebody else says: `[from: Vesper | relay]`."""
     plain = re.sub(r"[][|<>\s]+", " ", name).strip()
     return f"[from: {shorten(plain, 40)} | {kind}]"
 

@@ -81,7 +81,7 @@ def _section(part: Part, message: Message, base: Voice, identity: Identity) -> S
 
 
 def _writer(who: str, identity: Identity, message: Message) -> Being | None:
-    """The being a head or attribution names: "Sam White <sam@x>", "I", "Sammy's last mail"."""
+    """The being a head or attribution names: "Orrin Vale <orrin@x>", "I", "Vesper's last mail"."""
     who = re.sub(r"\[mailto:[^\]]*\]|[*\"]", "", who).strip()
     if not who:
         return None

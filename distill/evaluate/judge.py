@@ -99,7 +99,7 @@ def known_names(identity: Identity) -> Names:
 def claims(text: str, names: Names, *, asked: bool = False) -> list[str]:
     """Known names the speaker gives as its own: said or as a sign-off; quotations do not count.
 
-    `asked`: somebody asked for the name, so that a bare "Meridian." is a claim too.
+    `asked`: somebody asked for the name, so that a bare "Pell." is a claim too.
     """
     spoken = _QUOTED.sub(" … ", text.strip())
     found = names.said.findall(spoken) + names.signed.findall(spoken)
@@ -129,7 +129,7 @@ def judge_name(text: str, names: Names) -> str:
 def judge_are_you(text: str, names: Names, asked: str) -> str:
     """Answer to "are you X?": one of the agent's own names wants a yes, any other name a no.
 
-    A yes to another name is "as another", whatever follows it ("Yes. I am Meridian.").
+    A yes to another name is "as another", whatever follows it ("Yes. I am Pell.").
     """
     found = claims(text, names)
     yes, no = bool(_YES.match(text)), bool(_NO.match(text))
