@@ -3,6 +3,8 @@
 import hashlib
 import json
 from dataclasses import replace
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from memory.db import MESSAGE_COLUMNS, Database, to_stored
@@ -36,9 +38,10 @@ def store(
     "mail"     a Message-ID used again: another body is stored under the hash of the mail.
     `now` is ISO-8601. `file_time`, the file's mtime, never replaces a date already known.
     """
-    values = _values(message)
-    if db.execute(INSERT, [*values.values(), now]).rowcount:
+    row = stored_row(message)
+    if db.conn.execute(INSERT, (*row, now)).rowcount:
         return "messages"
+    values = dict(zip(MESSAGE_COLUMNS, row, strict=True))
     stored = _stored(db, values)
     if rule == "mail":
         return _settle_mail(db, message, stored, now)
@@ -52,17 +55,35 @@ def store(
 
 
 def _values(message: Message) -> dict[str, Any]:
-    values = {name: getattr(message, name) for name in MESSAGE_COLUMNS}
-    values["recipients"] = json.dumps(message.recipients, ensure_ascii=False)
-    values["sent_at"] = to_stored(message.sent_at)
-    return {name: storable(value) for name, value in values.items()}
+    return dict(zip(MESSAGE_COLUMNS, stored_row(message), strict=True))
+
+
+def stored_row(message: Message) -> list[str | None]:
+    """A message's values in the order of MESSAGE_COLUMNS, as SQLite holds them."""
+    row = list(_fields(message))
+    row[_RECIPIENTS] = _as_json(message.recipients)
+    row[_SENT_AT] = to_stored(message.sent_at)
+    return [value if value is None or value.isascii() else storable(value) for value in row]
+
+
+_fields = attrgetter(*MESSAGE_COLUMNS)
+_RECIPIENTS, _SENT_AT = map(MESSAGE_COLUMNS.index, ("recipients", "sent_at"))
+
+
+@lru_cache(4096)
+def _as_json(recipients: tuple[str, ...]) -> str:
+    return json.dumps(recipients, ensure_ascii=False)
 
 
 def storable(value: str | None) -> str | None:
     """Text as SQLite can hold it: a lone surrogate becomes U+FFFD."""
     if value is None or value.isascii():
         return value
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        value.encode()
+        return value
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _stored(db: Database, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Turns the bytes of one mail into a Message."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message as Mail
 from email.parser import BytesParser
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 
 from memory.db import to_stored
@@ -33,6 +34,9 @@ ENCODINGS = {  # what senders write, and what they mean
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
           MessageError)  # fmt: skip
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,998}>|[^<>\s]{1,250}@[^<>\s]{1,250}")
+SIMPLE_ADDRESS = re.compile(
+    r"(?P<name>(?:[\w'-]+ ){0,4})<?(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)>?"
+)
 REPLY_MARK = re.compile(
     r"\s*(?:(?:re|aw|sv|antw|vs|ref|fwd?|wg|tr|rv|enc|回复|答复|转发|yn|ynt)(?:\[\d+\])?\s*[:：]\s*|"
     r"\[[^\]]{1,40}\]\s*)+",
@@ -53,11 +57,11 @@ def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped
 
 
 def read_mail(
-    data: bytes, path: str, where: str = "", envelope: datetime | None = None
+    data: bytes, path: str, where: str = "", envelope: Callable[[], datetime | None] = lambda: None
 ) -> Message | Unreadable | Skipped:
     """One mail as a Message; Unreadable where it has no header at all. Raises nothing.
 
-    `envelope` is the time of the mbox `From ` line, for a mail without a date of its own.
+    `envelope` gives the time of the mbox `From ` line, for a mail without a date of its own.
     """
     if not data.strip():
         return Skipped(path, where, "empty file")
@@ -70,10 +74,10 @@ def read_mail(
         return Unreadable(path, where, f"is no mail that can be read: {error or type(error)}")
 
 
-def _message(mail: Mail, path: str, envelope: datetime | None) -> Message:
+def _message(mail: Mail, path: str, envelope: Callable[[], datetime | None]) -> Message:
     author = read_addresses(raw_header(mail, "from") or raw_header(mail, "sender"))[:1]
     subject = " ".join(header(mail, "subject").split())
-    sent_at = read_date(header(mail, "date")) or envelope
+    sent_at = read_date(header(mail, "date")) or envelope()
     text = body_text(mail)
     identity = _first_id(header(mail, "message-id"))
     references = _ids(header(mail, "references"))
@@ -107,11 +111,15 @@ def raw_header(mail: Mail, name: str) -> str:
     """The first header of that name on one line, its encoded words as they are, cut at 64 kB."""
     for key, value in mail.raw_items():
         if key.lower() == name:
-            data = str(value)[:LONGEST_HEADER].encode(
-                "utf-8", "surrogateescape"
-            )  # raw 8-bit bytes are in there
-            return " ".join(_decode(data, "utf-8").split())
+            return _one_line(value)
     return ""
+
+
+def _one_line(value: object) -> str:
+    text = str(value)[:LONGEST_HEADER]
+    if not text.isascii():  # raw 8-bit bytes are in there
+        text = _decode(text.encode("utf-8", "surrogateescape"), "utf-8")
+    return " ".join(text.split())
 
 
 def decode_words(value: str) -> str:
@@ -133,15 +141,19 @@ def read_addresses(*values: str) -> list[str]:
 
     Archives write "ada at example.org (Ada)": the comment is the name.
     """
-    found: list[str] = []
-    for value in filter(None, values):
-        try:
-            pairs = getaddresses([re.sub(r"(?<=\S) at (?=[^\s()<>]+\.\w)", "@", value)])
-        except BROKEN:
-            pairs = []
-        names = [_address(decode_words(name).strip(), address.strip()) for name, address in pairs]
-        found += [name for name in names if name] or [decode_words(value)]
-    return found
+    return [name for value in filter(None, values) for name in _read_addresses(value)]
+
+
+@lru_cache(4096)  # a mailbox has few senders, and the library's parser is slow
+def _read_addresses(value: str) -> tuple[str, ...]:
+    if simple := SIMPLE_ADDRESS.fullmatch(value):
+        return (_address(simple["name"].strip(), simple["address"]),)
+    try:
+        pairs = getaddresses([re.sub(r"(?<=\S) at (?=[^\s()<>]+\.\w)", "@", value)])
+    except BROKEN:
+        pairs = []
+    names = [_address(decode_words(name).strip(), address.strip()) for name, address in pairs]
+    return tuple(name for name in names if name) or (decode_words(value),)
 
 
 def _address(name: str, address: str) -> str:
@@ -263,7 +275,8 @@ def machine_reason(mail: Mail) -> str:
     List-* headers and `Precedence: bulk` are no such sign: they would drop 209 of 277 human mails
     of a list (RFC 3834 tells of Auto-Submitted, RFC 6522 of multipart/report).
     """
-    submitted = header(mail, "auto-submitted").lower()
+    given = {key.lower() for key in mail.keys()}  # noqa: SIM118 a Mail is no dict
+    submitted = header(mail, "auto-submitted").lower() if "auto-submitted" in given else ""
     if submitted and not submitted.startswith("no"):
         return f"Auto-Submitted: {submitted}"
     if mail.get_content_type() in REPORT_TYPES:
@@ -271,7 +284,7 @@ def machine_reason(mail: Mail) -> str:
     if raw_header(mail, "return-path") == "<>":
         return "Return-Path: <>"
     for name in MACHINE_HEADERS:
-        if header(mail, name).lower() not in ("", "no", "false"):
+        if name in given and header(mail, name).lower() not in ("", "no", "false"):
             return name
     if header(mail, "precedence").lower() in ("auto_reply", "auto-reply"):
         return "Precedence: auto_reply"

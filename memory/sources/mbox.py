@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from memory.message import Message, Skipped, Unreadable
@@ -11,6 +13,7 @@ from memory.sources.dates import as_utc
 from memory.sources.mail import LARGEST_MAIL_BYTES, read_date, read_mail
 
 list_files = folder.list_files
+BLANK = (b"\n", b"\r\n")
 HEADER = re.compile(rb"[!-9;-~]+:(?:[ \t]|\r?$)")
 ENVELOPE_DATE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d)? .*\d{4}.*$")
 
@@ -37,7 +40,7 @@ def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
                 if len(mail) > LARGEST_MAIL_BYTES:
                     yield Unreadable(path, place, f"is larger than {LARGEST_MAIL_BYTES >> 20} MiB")
                 else:
-                    yield read_mail(mail, path, place, _envelope_date(envelope))
+                    yield read_mail(mail, path, place, partial(_envelope_date, envelope))
     except OSError as error:
         yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
 
@@ -50,30 +53,24 @@ def split(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
     pass for the writer's own words.
     """
     envelope, mail, size, blank = b"", [], 0, True
-    for line, following in _with_following(lines):
-        if blank and line.startswith(b"From ") and any(map(HEADER.match, following)):
+    lines, waiting = iter(lines), []
+    while line := waiting.pop(0) if waiting else next(lines, b""):
+        if blank and line.startswith(b"From ") and _begins(lines, waiting):
             if envelope:
                 yield envelope, b"".join(mail)
             envelope, mail, size = line, [], 0
         elif size <= LARGEST_MAIL_BYTES:
             mail.append(line)
             size += len(line)
-        blank = not line.strip()
+        blank = line in BLANK or line.isspace()
     if envelope:
         yield envelope, b"".join(mail)
 
 
-def _with_following(lines: Iterable[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Each line with the two after it."""
-    window: list[bytes] = []
-    for line in lines:
-        window.append(line)
-        if len(window) == 3:
-            yield window[0], window[1:]
-            del window[0]
-    while window:
-        yield window[0], window[1:]
-        del window[0]
+def _begins(lines: Iterator[bytes], waiting: list[bytes]) -> bool:
+    """Whether one of the next two lines, which are kept `waiting`, is a header."""
+    waiting += islice(lines, 2 - len(waiting))
+    return any(map(HEADER.match, waiting))
 
 
 def _envelope_date(line: bytes) -> datetime | None:
