@@ -22,6 +22,9 @@ class CurateConfig:
     thread_share: float = _knob(0.02, "a thread's share at most, or thread_parts / threads if more")
     thread_parts: float = _knob(3.0, "see thread_share")
     template_examples: int = _knob(5, "messages of one template (digits masked) that are learnt")
+    near_duplicate: float = _knob(
+        0.9, "texts sharing this much (of three-word runs) are one, the last; 1: off"
+    )
     burst_per_hour: int = _knob(30, "documents of one kind in an hour that are learnt")
     burst_per_day: int = _knob(40, "documents of one kind with one date that are learnt")
     fiction: str = _knob("off", "off: not learnt; voice: its sentences without an I are")
@@ -51,6 +54,8 @@ class CurateConfig:
             problems.append("identity_share and replay_share leave less than a tenth for own text")
         if self.card_verbatim + self.card_paraphrased > 1:
             problems.append("card_verbatim and card_paraphrased are more than 1 together")
+        if not 0.5 <= self.near_duplicate <= 1:
+            problems.append(f"near_duplicate must be 0.5 to 1, found {self.near_duplicate}")
         if self.row_characters < 100:
             problems.append("row_characters must be 100 at least")
         if problems:

@@ -12,6 +12,7 @@ from distill import perspective
 from distill.beings import WRITES_OWN_WORDS, Being, Identity
 from distill.curate_config import CurateConfig
 from distill.marked import Marked, merge
+from distill.near_duplicates import groups
 from distill.trust import Trust, read_recipients, registered, sender_key
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.message import Message
@@ -117,6 +118,7 @@ class _Gather:
         }
         self._settle_templates()
         self.out.pieces = _without_file_times(self.out.pieces)
+        self.out.pieces = _without_copies(self.out.pieces, self.config, self.out.dropped)
         self.out.pieces = _without_bursts(self.out.pieces, self.config, self.out.dropped)
         return self.out
 
@@ -365,6 +367,16 @@ def _without_file_times(pieces: list[Piece]) -> list[Piece]:
             runs.append([piece])
     copied = {piece.key for run in runs if len(run) > 20 for piece in run}
     return [replace(one, sent_at=None) if one.key in copied else one for one in pieces]
+
+
+def _without_copies(pieces: list[Piece], config: CurateConfig, dropped: Counter) -> list[Piece]:
+    """Of texts that are nearly the same, as drafts are, only the last is learnt."""
+    if config.near_duplicate >= 1:
+        return pieces
+    found = groups([piece.body.text for piece in pieces], config.near_duplicate)
+    copies = {index for group in found for index in group[:-1]}
+    dropped["near duplicate"] += len(copies)
+    return [piece for index, piece in enumerate(pieces) if index not in copies]
 
 
 def _without_bursts(pieces: Iterable[Piece], config: CurateConfig, dropped: Counter) -> list[Piece]:

@@ -1,0 +1,73 @@
+"""Finds texts that are nearly the same: MinHash sketches by rensa, then the true overlap."""
+
+from collections.abc import Sequence
+
+from memory.fulltext import spaced
+
+SKETCH = 128  # hashes a sketch
+BANDS = 16  # of 8 hashes: texts that share .9 of their shingles meet with p = .9999
+SHINGLE = 3  # words
+LEAST = 20  # shingles; of two shorter texts neither is a copy unless it is the same
+FIRSTS = 4  # groups a bucket leads to: keeps a thousand copies of one form from a million pairs
+SEED = 42
+
+
+def groups(texts: Sequence[str], threshold: float = 0.9) -> list[list[int]]:
+    """Indices of texts that share `threshold` of their three-word shingles (Jaccard), two or more.
+
+    Groups are ordered by their first index, indices ascend; the same texts give the same groups.
+    Texts of fewer than 22 words are in none. Linear in the length of all texts.
+    Broder, "On the resemblance and containment of documents" (1997).
+    """
+    from rensa import RMinHash, RMinHashLSH
+
+    every = [shingles(text) for text in texts]
+    long = [index for index, own in enumerate(every) if len(own) >= LEAST]
+    if len(long) < 2:
+        return []
+    sketches = RMinHash.digest_matrix_from_token_sets([every[i] for i in long], SKETCH, SEED)
+    index = RMinHashLSH(threshold=threshold, num_perm=SKETCH, num_bands=BANDS)
+    index.insert_matrix(sketches)
+    flags = index.query_duplicate_flags_matrix(sketches)
+    met = [i for i, flag in zip(long, flags, strict=True) if flag]
+    rows = RMinHash.digest_matrix_from_token_sets([every[i] for i in met], SKETCH, SEED).to_rows()
+    sets = {i: frozenset(every[i]) for i in met}
+    return _joined(met, rows, sets, threshold)
+
+
+def shingles(text: str) -> list[str]:
+    """Every three words in a row, in lower case; Chinese by its bigrams."""
+    words = spaced(text.lower()).split()
+    return list(map(" ".join, zip(*(words[at:] for at in range(SHINGLE)), strict=False)))
+
+
+def _joined(
+    met: list[int], rows: list[list[int]], sets: dict[int, frozenset[str]], threshold: float
+) -> list[list[int]]:
+    """Groups of the texts that meet in a band and do overlap, each text in one."""
+    buckets: dict[tuple[int, ...], list[int]] = {}
+    group: dict[int, list[int]] = {}
+    width = SKETCH // BANDS
+    for own, row in zip(met, rows, strict=True):
+        group[own] = [own]
+        for band in range(BANDS):
+            firsts = buckets.setdefault((band, *row[band * width : (band + 1) * width]), [])
+            for first in firsts:
+                if group[first] is not group[own] and _overlap(sets, first, own) >= threshold:
+                    _join(group, first, own)
+            if len(firsts) < FIRSTS and all(group[first] is not group[own] for first in firsts):
+                firsts.append(own)
+    found = {id(members): sorted(members) for members in group.values() if len(members) > 1}
+    return sorted(found.values())
+
+
+def _overlap(sets: dict[int, frozenset[str]], one: int, other: int) -> float:
+    shared = len(sets[one] & sets[other])
+    return shared / (len(sets[one]) + len(sets[other]) - shared)
+
+
+def _join(group: dict[int, list[int]], one: int, other: int) -> None:
+    kept, moved = sorted((group[one], group[other]), key=len, reverse=True)
+    kept += moved
+    for index in moved:
+        group[index] = kept
