@@ -242,7 +242,7 @@ def inspect(
     kind = source or guess_kind(path)
     if kind not in SOURCES:
         raise UsageError(f"--source: unknown kind {kind!r}; known: {', '.join(SOURCES)}")
-    if not path.exists():
+    if not SOURCES[kind].locate(path).exists():
         raise UserError(f"{path}: no such file or folder")
     messages = list(inspect_path(path, kind, _identity(_config()), tuple(own)))
     show.out({"messages": messages}, as_json, show.inspected)

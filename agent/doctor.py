@@ -109,10 +109,13 @@ def _ollama(config: Config) -> Iterator[Check]:
 
 
 def _sources(config: Config) -> Iterator[Check]:
+    from memory.sources import SOURCES
+
     if not config.sources:
         yield _check("sources", False, "none", f"add [[sources]] to {config.config_path}")
     for source in config.sources:
-        there = Path(source.path).exists() and os.access(source.path, os.R_OK)
+        place = SOURCES[source.kind].locate(Path(source.path))
+        there = place.exists() and os.access(place, os.R_OK)
         yield _check(f"source {source.name}", there, source.path,
                      "not there or not readable: mend the path or its permissions")  # fmt: skip
 

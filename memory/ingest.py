@@ -82,7 +82,7 @@ def ingest_source(
     root = Path(source.path).expanduser()
     with transaction(db):
         run = _Run(db, source, root, counts, progress or (lambda counts: None))
-        if root.exists():
+        if run.source.locate(root).exists():
             run.read_all(only_changed)
         else:
             missing = Unreadable("", "", f"there is no file or folder {root}")
@@ -123,8 +123,9 @@ class _Run:
         """Read every file; forget cursors and rejects of files that are gone."""
         self.file_rejects("", {})
         for file in self.source.list_files(self.root):
-            path = relative(file, self.root)
-            cursor = fingerprint(file)
+            file_on_disk = self.source.locate(file)
+            path = relative(file_on_disk, self.source.locate(self.root))
+            cursor = fingerprint(file_on_disk)
             known = self.cursors.pop(path, None)
             if only_changed and cursor is not None and cursor == known:
                 self.counts.read += 1

@@ -7,7 +7,21 @@ from itertools import chain
 from pathlib import Path
 
 from memory.message import Message, Skipped, Unreadable
-from memory.sources import folder, mail, maildir, mbox, relay, texts
+from memory.sources import (
+    blog,
+    chatgpt,
+    claude_ai,
+    claude_code,
+    corpus,
+    folder,
+    mail,
+    maildir,
+    mbox,
+    relay,
+    table,
+    texts,
+    transcript,
+)
 
 Record = Message | Unreadable | Skipped
 
@@ -18,7 +32,8 @@ class Source:
 
     `list_files(root)` yields the files that may hold records; `read_file(file, root)` yields a
     record for everything in one, and at least one; `watch`: worth watching for changes;
-    `same_key`: what another message under the same key means (memory.store).
+    `same_key`: what another message under the same key means (memory.store); `locate(path)`: the
+    file or folder on disk a configured path means, where it says more than that.
     """
 
     kind: str
@@ -26,6 +41,7 @@ class Source:
     read_file: Callable[[Path, Path], Iterator[Record]]
     watch: bool = True
     same_key: str = "update"
+    locate: Callable[[Path], Path] = Path
 
 
 SOURCES: dict[str, Source] = {
@@ -37,16 +53,22 @@ SOURCES |= {
     "maildir": Source("maildir", maildir.list_files, maildir.read_file, same_key="mail"),
     "mbox": Source("mbox", mbox.list_files, mbox.read_file, same_key="mail"),
     "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail"),
+    "claude_code": Source("claude_code", claude_code.list_files, claude_code.read_file),
+    "chatgpt": Source("chatgpt", chatgpt.list_files, chatgpt.read_file),
+    "claude_ai": Source("claude_ai", claude_ai.list_files, claude_ai.read_file),
+    "transcript": Source("transcript", transcript.list_files, transcript.read_file),
+    "blog": Source("blog", blog.list_files, blog.read_file),
+    "corpus": Source("corpus", corpus.list_files, corpus.read_file),
+    "table": Source("table", table.list_files, table.read_file, locate=table.locate),
 }
 
 
 def read_messages(kind: str, path: Path) -> Iterator[Record]:
     """Every record of a file or folder; a path that is not there is one Unreadable."""
-    path = Path(path)
-    if not path.exists():
+    path, source = Path(path), SOURCES[kind]
+    if not source.locate(path).exists():
         yield Unreadable("", "", f"there is no file or folder {path}")
         return
-    source = SOURCES[kind]
     records = chain.from_iterable(source.read_file(file, path) for file in source.list_files(path))
     yield from relay.different_keys(records) if kind == "relay" else records
 

@@ -75,16 +75,24 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
 
 def _read_sqlite(file: Path, path: str) -> Iterator[Record]:
     try:
-        # mode=ro, never immutable: that would read a live database without its lock and its WAL
-        uri = f"{file.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as connection:
-            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        with closing(open_read_only(file)) as connection:
             yield from _read_tables(connection, path)
     except sqlite3.DatabaseError as error:
-        yield Unreadable(path, "", _reason(error))
+        yield Unreadable(path, "", reason_of(error))
 
 
-def _reason(error: Exception) -> str:
+def open_read_only(file: Path) -> Any:
+    """A connection that cannot write and waits 2 s for a lock; bytes that are no UTF-8 are U+FFFD.
+
+    mode=ro, never immutable: that would read a live database without its lock and its WAL.
+    """
+    uri = f"{file.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    return connection
+
+
+def reason_of(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return "locked, will be tried again"
@@ -108,7 +116,7 @@ def _tables(connection: Any) -> Iterator[tuple[str, dict[str, str]]]:
     """Each table with the columns found by name: {"author": column, "text": column, ...}."""
     sql = "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
     for (table,) in connection.execute(sql).fetchall():
-        columns = [row[1] for row in connection.execute(f"pragma table_info({_quoted(table)})")]
+        columns = [row[1] for row in connection.execute(f"pragma table_info({quoted(table)})")]
         yield table, find_fields(columns)
 
 
@@ -139,17 +147,18 @@ def _preference(table: str) -> tuple[int, str]:
 def _read_table(
     connection: Any, path: str, table: str, fields: dict[str, str], prefix: str
 ) -> Iterator[Record]:
-    identity = _quoted(fields["id"]) if "id" in fields else "rowid"
-    columns = [_quoted(name) for field, name in fields.items() if field != "id"]
+    identity = quoted(fields["id"]) if "id" in fields else "rowid"
+    columns = [quoted(name) for field, name in fields.items() if field != "id"]
     names = ["id", *(field for field in fields if field != "id")]
-    sql = f"select {', '.join([identity, *columns])} from {_quoted(table)} order by 1"
+    sql = f"select {', '.join([identity, *columns])} from {quoted(table)} order by 1"
     place = "" if table == TABLES[0] else f"{table} "
     for row in connection.execute(sql):
         values = dict(zip(names, row, strict=True))
-        yield _record(values, path, f"{place}row {values['id']}", prefix)
+        yield record_of(values, path, f"{place}row {values['id']}", prefix)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -224,31 +233,32 @@ def _from_object(value: Any, path: str, place: str) -> Record:
     if "text" not in fields or "author" not in fields:
         keys = ", ".join(map(str, value)) or "none"
         return Unreadable(path, place, f"has no author or no text; keys found: {keys[:200]}")
-    return _record({field: value[name] for field, name in fields.items()}, path, place, "")
+    return record_of({field: value[name] for field, name in fields.items()}, path, place, "")
 
 
 # --- both -------------------------------------------------------------------------------------
 
 
-def _record(values: dict[str, Any], path: str, place: str, prefix: str) -> Message | Skipped:
-    text = _text(values["text"])
+def record_of(values: dict[str, Any], path: str, place: str, prefix: str) -> Message | Skipped:
+    """The message of a row: `values` by the names of FIELDS; its key is `prefix` + id."""
+    text = as_text(values["text"])
     if not text.strip():
         return Skipped(path, place, "empty message")
-    author, sent_at = _text(values["author"]), read_stamp(values.get("time"))
-    identity = _text(values.get("id"))
+    author, sent_at = as_text(values["author"]), read_stamp(values.get("time"))
+    identity = as_text(values.get("id"))
     if not identity:
         content = "\0".join((str(values.get("time")), author, text))
         identity = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:32]
-    reply = _text(values.get("reply"))
+    reply = as_text(values.get("reply"))
     return Message(
         source="relay",
         kind="relay",
         external_id=prefix + identity,
-        conversation=_text(values.get("topic")),
+        conversation=as_text(values.get("topic")),
         author=author,
         recipients=_recipients(values.get("to")),
         sent_at=sent_at,
-        subject=_text(values.get("subject")),
+        subject=as_text(values.get("subject")),
         text=text,
         reply_to=prefix + reply if reply else "",
         origin="spoken",
@@ -256,7 +266,8 @@ def _record(values: dict[str, Any], path: str, place: str, prefix: str) -> Messa
     )
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A column or key as text: "" for nothing, JSON for what has parts."""
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -268,8 +279,8 @@ def _text(value: Any) -> str:
 
 def _recipients(value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
-        return tuple(_text(item) for item in value if item)
-    return (_text(value),) if value else ()
+        return tuple(as_text(item) for item in value if item)
+    return (as_text(value),) if value else ()
 
 
 def different_keys(records: Iterator[Record]) -> Iterator[Record]:
