@@ -13,14 +13,23 @@ from memory.sources import (
     claude_ai,
     claude_code,
     corpus,
+    discord,
+    facebook,
     folder,
+    google_chat,
+    imessage,
+    instagram,
     mail,
     maildir,
     mbox,
     relay,
+    signal,
+    slack,
     table,
+    telegram,
     texts,
     transcript,
+    whatsapp,
 )
 
 Record = Message | Unreadable | Skipped
@@ -60,6 +69,15 @@ SOURCES |= {
     "blog": Source("blog", blog.list_files, blog.read_file),
     "corpus": Source("corpus", corpus.list_files, corpus.read_file),
     "table": Source("table", table.list_files, table.read_file, locate=table.locate),
+    "telegram": Source("telegram", telegram.list_files, telegram.read_file),
+    "whatsapp": Source("whatsapp", whatsapp.list_files, whatsapp.read_file),
+    "instagram": Source("instagram", instagram.list_files, instagram.read_file),
+    "facebook": Source("facebook", facebook.list_files, facebook.read_file),
+    "imessage": Source("imessage", imessage.list_files, imessage.read_file),
+    "google_chat": Source("google_chat", google_chat.list_files, google_chat.read_file),
+    "slack": Source("slack", slack.list_files, slack.read_file),
+    "discord": Source("discord", discord.list_files, discord.read_file),
+    "signal": Source("signal", signal.list_files, signal.read_file),
 }
 
 

@@ -1,0 +1,142 @@
+"""Reads Messenger's part of a Facebook export, JSON or HTML."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from memory.message import Message, Skipped, Unreadable
+from memory.sources import folder
+from memory.sources.archive import Place, read_members
+from memory.sources.chat import ContentKeys, chat_message, dig, seconds, walk, words
+from memory.sources.dates import read_stamp
+from memory.sources.html import html_to_text
+
+Record = Message | Unreadable | Skipped
+
+list_files = folder.list_files
+WHOLE = frozenset(["messages[]"])
+LARGEST_PAGE_BYTES = 32 * 2**20
+NOTICE_TYPES = ("Call", "Subscribe", "Unsubscribe", "Plan", "Payment", "call", "placeholder")
+REACTION = re.compile(r"(?:Liked a message|Reacted .{1,12} to (?:your|a) message)\s*")
+SENT_A_FILE = re.compile(r".{1,80} sent (?:an? (?:attachment|photo|video|voice message|GIF)"
+                         r"|\d+ (?:photos|videos))\.")  # fmt: skip
+
+
+def read_file(file: Path, root: Path, source: str = "facebook") -> Iterator[Record]:
+    """Every message of message_N.json (or .html), the newest first as the export has them.
+
+    Strings are UTF-8 read as Latin-1, which is undone. Reactions lie inside messages and are no
+    records; notices and media without words are skipped. There are no ids: the key is the
+    millisecond and the content, whatever file or export it is in.
+    """
+    read = partial(_read, source=source)
+    return read_members(file, root, r"\.(json|html?)$", read, "a file of messages")
+
+
+def repair(value: Any) -> str:
+    """A string with its UTF-8 read as UTF-8; as it is where it never was read otherwise."""
+    text = words(value)
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _read(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
+    if not place.name.lower().endswith(".json"):
+        yield from _read_html(stream, place, source)
+        return
+    keys, thread = ContentKeys(), _thread(stream, place)
+    number = 0
+    for path, value in walk(stream, WHOLE):
+        if path == "messages[]":
+            number += 1
+            yield _record(value, place, f"message {number}", source, thread, keys)
+
+
+def _thread(stream: BinaryIO, place: Place) -> str:
+    """The conversation: the folder of message_N.json, else what the end of the file says."""
+    parts = place.name.split("/")
+    if len(parts) > 1 and re.fullmatch(r"message_\d+\.json", parts[-1]):
+        return parts[-2]
+    found: dict[str, str] = {}
+    for path, value in walk(stream, frozenset()):
+        if path in ("thread_path", "title", "threadName"):
+            found[path] = repair(value)
+    stream.seek(0)
+    path = found.get("thread_path", "").rpartition("/")[2]
+    return path or found.get("title") or found.get("threadName", "")
+
+
+def _record(
+    value: Any, place: Place, where: str, source: str, thread: str, keys: ContentKeys
+) -> Record:
+    stamp = words(dig(value, "timestamp_ms") or dig(value, "timestamp"))
+    author = repair(dig(value, "sender_name") or dig(value, "senderName"))
+    if not stamp or not isinstance(value, dict):
+        return place.unreadable(where, "has no time, or is far too large")
+    text = repair(value.get("content") or value.get("text") or dig(value, "share", "share_text"))
+    reason = _unsaid(value, text)
+    if reason:
+        return place.skipped(where, reason)
+    key = keys.key(stamp, author, text)
+    sent_at = seconds(stamp, 1000)
+    return chat_message(source, place, key, author or "unknown", text, sent_at, conversation=thread)
+
+
+def _unsaid(value: dict[str, Any], text: str) -> str:
+    """Why a message says nothing; "" where it does."""
+    if value.get("is_unsent") or value.get("isUnsent"):
+        return "message taken back"
+    if value.get("type") in NOTICE_TYPES or "call_duration" in value:
+        return "notice"
+    if REACTION.fullmatch(text):
+        return "reaction"
+    if not text.strip() or SENT_A_FILE.fullmatch(text):
+        return "media without words"
+    return ""
+
+
+# --- HTML -------------------------------------------------------------------------------------
+
+
+def _read_html(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
+    """The pages of 2017 and before (.message, then a paragraph) and those of today (._a6-g)."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    page = stream.read(LARGEST_PAGE_BYTES + 1)
+    if len(page) > LARGEST_PAGE_BYTES:
+        reason = f"is larger than {LARGEST_PAGE_BYTES >> 20} MiB; export it as JSON"
+        yield place.unreadable("", reason)
+        return
+    tree, keys = LexborHTMLParser(page.decode("utf-8-sig", "replace")), ContentKeys()
+    title = _inner(tree.root, "h1, title") if tree.root else ""
+    for number, node in enumerate(tree.css("div.message, div._a6-g"), 1):
+        author, stamp, text, thread = _parts(node)
+        if not text or not stamp:
+            yield place.skipped(f"message {number}", "media without words")
+            continue
+        room = thread or title
+        key = keys.key(stamp, author, text, thread)
+        yield chat_message(
+            source, place, key, author or "unknown", text, read_stamp(stamp), conversation=room
+        )
+
+
+def _parts(node: Any) -> tuple[str, str, str, str]:
+    if "_a6-g" in (node.attributes.get("class") or ""):
+        return _inner(node, "._a6-h"), _inner(node, "._a6-o"), _inner(node, "._a6-p"), ""
+    said, thread = node.next, ""
+    while said is not None and not said.is_element_node:
+        said = said.next
+    text = html_to_text(said.html or "").strip() if said is not None and said.tag == "p" else ""
+    if node.parent is not None and node.parent.child is not None:
+        thread = (node.parent.child.text_content or "").strip()
+    return _inner(node, ".user"), _inner(node, ".meta"), text, thread
+
+
+def _inner(node: Any, selector: str) -> str:
+    found = node.css_first(selector)
+    return html_to_text(found.html or "").strip() if found else ""
