@@ -60,9 +60,20 @@ def _loss_tokens(config: Config, folder: Path, manifest: dict) -> tuple[int, str
         base = resolve_base(config.base.name, config.base.revision)
     except BaseMissingError:
         return round(manifest["loss_characters"] / 4), "estimated: characters / 4"
-    from distill.tokens import count_loss_tokens
+    return _count(folder / "train.jsonl", base), f"tokenizer of {base.name}"
 
-    return count_loss_tokens(folder / "train.jsonl", base), f"tokenizer of {base.name}"
+
+def _count(path: Path, base) -> int:
+    """Loss tokens of a dataset as training will have them, before packs cut long rows."""
+    from collections import Counter
+
+    from distill.adapter import load_tokenizer
+    from distill.tokens import tokenise
+    from distill.train import read_rows
+
+    counts: Counter = Counter()
+    tokenise(read_rows(path), load_tokenizer(base), max_length=1_000_000, counts=counts)
+    return counts["loss_tokens"]
 
 
 def export_dataset(config: Config, identity: Identity, form: str, output: Path) -> dict:

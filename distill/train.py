@@ -132,7 +132,6 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
         adapter_sha256=adapter.write_adapter(folder / "adapter", trainer.model, base, weights),
     )
     record = asdict(summary) | {
-        "foreign_loss_tokens": 0,  # tokenise() refuses loss outside own turns
         "rows": dict(counts),
         "plan": asdict(plan),
         "moved": moved,

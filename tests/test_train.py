@@ -78,7 +78,6 @@ def test_adapter_config_names_the_base_and_no_place(night, base):
 
 def test_train_json_says_what_was_done(night):
     record = json.loads((night[0] / "train.json").read_text())
-    assert record["foreign_loss_tokens"] == 0
     assert 0 < record["loss_tokens"] < record["tokens"]
     assert record["tokens"] == 2 * record["rows"]["tokens"]  # two epochs, nothing lost in packing
     assert record["recipe"]["recipe"] == "tiny" and record["recipe"]["r"] == 16
