@@ -1,13 +1,13 @@
-"""Finds texts that are nearly the same: MinHash sketches by rensa, then the true overlap."""
+"""Finds texts that are nearly the same: sketches of their words, then the true overlap."""
 
 from collections.abc import Sequence
 
 from memory.fulltext import spaced
 
-SKETCH = 128  # hashes a sketch
-BANDS = 16  # of 8 hashes: texts that share .9 of their shingles meet with p = .9999
+SKETCH = 120  # hashes a sketch
+BANDS = 20  # of 6 hashes: texts that share .85 of their words meet with p = .9999, of .4 with .08
 SHINGLE = 3  # words
-LEAST = 20  # shingles; of two shorter texts neither is a copy unless it is the same
+LEAST = 22  # words; of two shorter texts neither is a copy unless it is the same
 FIRSTS = 4  # groups a bucket leads to: keeps a thousand copies of one form from a million pairs
 SEED = 42
 
@@ -16,28 +16,36 @@ def groups(texts: Sequence[str], threshold: float = 0.9) -> list[list[int]]:
     """Indices of texts that share `threshold` of their three-word shingles (Jaccard), two or more.
 
     Groups are ordered by their first index, indices ascend; the same texts give the same groups.
-    Texts of fewer than 22 words are in none. Linear in the length of all texts.
+    Texts of fewer than 22 words are in none. Linear in the length of all texts: MinHash (rensa)
+    of the single words finds who may be alike, and only those are cut into shingles.
     Broder, "On the resemblance and containment of documents" (1997).
     """
     from rensa import RMinHash, RMinHashLSH
 
-    every = [shingles(text) for text in texts]
-    long = [index for index, own in enumerate(every) if len(own) >= LEAST]
+    words = [_words(text) for text in texts]
+    long = [number for number, own in enumerate(words) if len(own) >= LEAST]
     if len(long) < 2:
         return []
-    sketches = RMinHash.digest_matrix_from_token_sets([every[i] for i in long], SKETCH, SEED)
+    sketches = RMinHash.digest_matrix_from_token_sets([words[i] for i in long], SKETCH, SEED)
     index = RMinHashLSH(threshold=threshold, num_perm=SKETCH, num_bands=BANDS)
     index.insert_matrix(sketches)
     flags = index.query_duplicate_flags_matrix(sketches)
     met = [i for i, flag in zip(long, flags, strict=True) if flag]
-    rows = RMinHash.digest_matrix_from_token_sets([every[i] for i in met], SKETCH, SEED).to_rows()
-    sets = {i: frozenset(every[i]) for i in met}
+    rows = RMinHash.digest_matrix_from_token_sets([words[i] for i in met], SKETCH, SEED).to_rows()
+    sets = {i: frozenset(_runs(words[i])) for i in met}
     return _joined(met, rows, sets, threshold)
 
 
 def shingles(text: str) -> list[str]:
     """Every three words in a row, in lower case; Chinese by its bigrams."""
-    words = spaced(text.lower()).split()
+    return _runs(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    return spaced(text.lower()).split()
+
+
+def _runs(words: list[str]) -> list[str]:
     return list(map(" ".join, zip(*(words[at:] for at in range(SHINGLE)), strict=False)))
 
 
