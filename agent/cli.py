@@ -146,12 +146,12 @@ def import_(
 ) -> None:
     """Import one export or folder into memory."""
     from memory.ingest import SourceConfig, ingest_source
-    from memory.sources import SOURCES
+    from memory.sources import SOURCES, absolute
 
     if kind not in SOURCES:
         raise UsageError(f"unknown source kind {kind!r}; known: {', '.join(SOURCES)}")
     with _database(_config()) as db, show.progress(f"import {kind}") as tell:
-        source = SourceConfig(kind=kind, path=str(path.absolute()), name=kind, own=tuple(own))
+        source = SourceConfig(kind=kind, path=absolute(kind, path), name=kind, own=tuple(own))
         counts = ingest_source(db, source, progress=tell).as_json()
         show.rejects(db, kind)
     show.out(counts, as_json, lambda c: show.counts_table({kind: c}))
@@ -242,7 +242,7 @@ def inspect(
     kind = source or guess_kind(path)
     if kind not in SOURCES:
         raise UsageError(f"--source: unknown kind {kind!r}; known: {', '.join(SOURCES)}")
-    if not SOURCES[kind].locate(path).exists():
+    if SOURCES[kind].read_batches is None and not SOURCES[kind].locate(path).exists():
         raise UserError(f"{path}: no such file or folder")
     messages = list(inspect_path(path, kind, _identity(_config()), tuple(own)))
     show.out({"messages": messages}, as_json, show.inspected)

@@ -109,11 +109,15 @@ def _ollama(config: Config) -> Iterator[Check]:
 
 
 def _sources(config: Config) -> Iterator[Check]:
-    from memory.sources import SOURCES
+    from memory.sources import SOURCES, imap
 
     if not config.sources:
         yield _check("sources", False, "none", f"add [[sources]] to {config.config_path}")
     for source in config.sources:
+        if SOURCES[source.kind].read_batches is not None:
+            problem = imap.find_problem(source.path)
+            yield _check(f"source {source.name}", not problem, source.path, problem)
+            continue
         place = SOURCES[source.kind].locate(Path(source.path))
         there = place.exists() and os.access(place, os.R_OK)
         yield _check(f"source {source.name}", there, source.path,

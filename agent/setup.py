@@ -12,7 +12,7 @@ from memory.db import open_database
 from memory.errors import UsageError, UserError
 from memory.files import make_private_dir
 from memory.ingest import SourceConfig
-from memory.sources import SOURCES
+from memory.sources import SOURCES, absolute
 
 LICENCES = {
     "Qwen/Qwen2.5-3B-Instruct": "its licence allows non-commercial research only; "
@@ -94,7 +94,7 @@ def parse_source(text: str) -> SourceConfig:
         raise UsageError(f"--source takes KIND=PATH, found {text!r}")
     if kind not in SOURCES:
         raise UsageError(f"--source: unknown kind {kind!r}; known: {', '.join(SOURCES)}")
-    return SourceConfig(kind=kind, path=str(Path(path).expanduser().absolute()))
+    return SourceConfig(kind=kind, path=absolute(kind, path))
 
 
 def licence_note(base: str) -> str:

@@ -16,6 +16,7 @@ from memory.fulltext import index_new
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources import SOURCES, Record
 from memory.sources.folder import relative
+from memory.sources.imap import Batch
 from memory.store import storable, store
 
 PROGRESS_EVERY = 500  # records
@@ -72,7 +73,8 @@ def ingest_source(
     """Store what is new or changed under `source.path`: all of it, or nothing after an error.
 
     With `only_changed` files whose size, time and inode are as when they were last read are
-    counted as skipped "unchanged file". A path that is not there is one reject. `progress` is
+    counted as skipped "unchanged file". A path that is not there is one reject. A connection is
+    read on from where it was left, a transaction for each batch with its cursor. `progress` is
     called with the counts so far. Raises UsageError for an unknown kind, and memory.db's
     UserErrors (full disk, locked).
     """
@@ -80,8 +82,15 @@ def ingest_source(
         raise UsageError(f"source kind {source.kind!r} is unknown; known: {', '.join(SOURCES)}")
     counts = Counts()
     root = Path(source.path).expanduser()
+    tell = progress or (lambda counts: None)
+    if read_batches := SOURCES[source.kind].read_batches:
+        run = _Run(db, source, root, counts, tell)
+        for batch in read_batches(source.path, dict(run.cursors)):
+            with transaction(db):  # not one for all: nobody else could write while mail comes in
+                run.take(batch)
+        return counts
     with transaction(db):
-        run = _Run(db, source, root, counts, progress or (lambda counts: None))
+        run = _Run(db, source, root, counts, tell)
         if run.source.locate(root).exists():
             run.read_all(only_changed)
         else:
@@ -136,6 +145,15 @@ class _Run:
             self.progress(self.counts)
         self._forget()
 
+    def take(self, batch: Batch) -> None:
+        """Store a batch and how far its folder has been read; former rejects of mails stay."""
+        self._hold(batch.path, self.record(batch.records))
+        if batch.cursor is not None:
+            self._save_cursor(batch.path, batch.cursor)
+            for path in (batch.path, ""):  # the folder, and the server, can be read again
+                self._drop_reject(path, "")
+        self.progress(self.counts)
+
     def _read_file(
         self, file: Path, path: str, cursor: Cursor | None, known: Cursor | None
     ) -> None:
@@ -180,6 +198,9 @@ class _Run:
         """Make `rejects` ({place: reason}) all that is held against `path`."""
         for place in self.rejected.pop(path, set()) - rejects.keys():
             self._drop_reject(path, place)
+        self._hold(path, rejects)
+
+    def _hold(self, path: str, rejects: dict[str, str]) -> None:
         for place, reason in rejects.items():
             sql = """insert into rejects (source, path, place, reason, seen_at)
                      values (?, ?, ?, ?, ?) on conflict (source, path, place)

@@ -17,11 +17,13 @@ from memory.sources import (
     facebook,
     folder,
     google_chat,
+    imap,
     imessage,
     instagram,
     mail,
     maildir,
     mbox,
+    pst,
     relay,
     signal,
     slack,
@@ -42,7 +44,8 @@ class Source:
     `list_files(root)` yields the files that may hold records; `read_file(file, root)` yields a
     record for everything in one, and at least one; `watch`: worth watching for changes;
     `same_key`: what another message under the same key means (memory.store); `locate(path)`: the
-    file or folder on disk a configured path means, where it says more than that.
+    file or folder on disk a configured path means, where it says more than that; `read_batches`:
+    of a connection, which has no files: yields records with the cursor they move.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Source:
     watch: bool = True
     same_key: str = "update"
     locate: Callable[[Path], Path] = Path
+    read_batches: Callable[[str, dict[str, imap.Cursor]], Iterator[imap.Batch]] | None = None
 
 
 SOURCES: dict[str, Source] = {
@@ -62,6 +66,15 @@ SOURCES |= {
     "maildir": Source("maildir", maildir.list_files, maildir.read_file, same_key="mail"),
     "mbox": Source("mbox", mbox.list_files, mbox.read_file, same_key="mail"),
     "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail"),
+    "imap": Source(
+        "imap",
+        imap.list_files,
+        imap.read_file,
+        watch=False,
+        same_key="mail",
+        read_batches=imap.read_batches,
+    ),
+    "pst": Source("pst", pst.list_files, pst.read_file, same_key="mail"),
     "claude_code": Source("claude_code", claude_code.list_files, claude_code.read_file),
     "chatgpt": Source("chatgpt", chatgpt.list_files, chatgpt.read_file),
     "claude_ai": Source("claude_ai", claude_ai.list_files, claude_ai.read_file),
@@ -84,16 +97,25 @@ SOURCES |= {
 def read_messages(kind: str, path: Path) -> Iterator[Record]:
     """Every record of a file or folder; a path that is not there is one Unreadable."""
     path, source = Path(path), SOURCES[kind]
-    if not source.locate(path).exists():
+    if source.read_batches is None and not source.locate(path).exists():
         yield Unreadable("", "", f"there is no file or folder {path}")
         return
     records = chain.from_iterable(source.read_file(file, path) for file in source.list_files(path))
     yield from relay.different_keys(records) if kind == "relay" else records
 
 
+def absolute(kind: str, path: str | Path) -> str:
+    """A path as the configuration keeps it: absolute, or an address as it was written."""
+    if SOURCES[kind].read_batches is not None:
+        return imap.normal(str(path))
+    return str(Path(path).expanduser().absolute())
+
+
 def guess_kind(path: Path) -> str:
     """The kind a file or folder most likely is, by names alone; journals where nothing tells."""
     path = Path(path)
+    if path.parts and path.parts[0] in ("imap:", "imaps:"):
+        return "imap"
     if path.is_dir():
         is_maildir = (path / "cur").is_dir() and (path / "new").is_dir()
         return "maildir" if is_maildir else "journals"

@@ -158,8 +158,8 @@ def _read_addresses(value: str) -> tuple[str, ...]:
 
 def _address(name: str, address: str) -> str:
     if " " in address:  # "Ada Lovelace ada@example.org", as some archives write
-        name, _, address = address.rpartition(" ")
-        name = name.strip(' "')
+        words, _, last = address.rpartition(" ")
+        name, address = (words.strip(' "'), last) if "@" in last else (address, "")
     return f"{name} <{address}>" if name and address and name != address else address or name
 
 
