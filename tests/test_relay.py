@@ -111,3 +111,32 @@ def test_mixed_clocks_become_utc(stamp):
 )
 def test_a_clock_that_says_nothing_is_no_time(stamp):
     assert read_stamp(stamp) is None
+
+
+def test_mails_tagged_relay_take_their_topic_from_the_subject(tmp_path):
+    columns = "id, from_name, subject, body, received_at"
+    row = (4, "Nova", "[RELAY] The gate", "It is open.", "2026-03-01 09:00:00")
+    (message,) = read_messages(
+        "relay", make_database(tmp_path / "r.db", "relay_messages", columns, row)
+    )
+    assert (message.conversation, message.subject) == ("The gate", "[RELAY] The gate")
+
+
+def test_one_object_over_many_lines_is_one_message(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps({"agent": "Nova", "message": "Hi"}, indent=1))
+    (message,) = read_messages("relay", tmp_path)
+    assert (message.author, message.text) == ("Nova", "Hi")
+
+
+def test_a_document_cut_short_keeps_what_came_before(tmp_path):
+    rows = [{"author": "Nova", "text": f"line {number}"} for number in range(3)]
+    (tmp_path / "r.json").write_text(json.dumps({"messages": rows}, indent=1)[:-30])
+    *messages, broken = read_messages("relay", tmp_path)
+    assert [m.text for m in messages] == ["line 0", "line 1"]
+    assert isinstance(broken, Unreadable)
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, '{"a":' * 5000, '{"a":' * 5000 + "\n{}"])
+def test_json_nested_without_end_is_no_crash(tmp_path, text):
+    (tmp_path / "r.json").write_text(text)
+    assert list(read_messages("relay", tmp_path))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from memory.db import sqlite3
 from memory.message import Message, Skipped, Unreadable
-from memory.sources import folder
+from memory.sources import chat, folder
 from memory.sources.dates import read_stamp
 
 Record = Message | Unreadable | Skipped
@@ -39,7 +40,8 @@ FIELDS = {
 TABLES = ("agent_messages", "relay_messages", "directed_messages")  # the first has plain ids
 LISTS = ("messages", "entries", "items", "data", "log")  # of a JSON document
 SQLITE_MAGIC = b"SQLite format 3\0"
-LARGEST_JSON_BYTES = 128 * 2**20
+LONGEST_LINE = 16 * 2**20  # characters
+TAG = re.compile(r"\s*\[RELAY\]\s*", re.IGNORECASE)  # of a mail that is meant as a relay message
 LOCK_SECONDS = 2.0
 
 
@@ -171,9 +173,13 @@ def _read_json(file: Path, path: str, start: bytes) -> Iterator[Record]:
     try:
         whole = json.loads(first.decode("utf-8-sig", "replace"))
         lines = isinstance(whole, dict) and "text" in find_fields(list(whole))
-    except ValueError:
+    except (ValueError, RecursionError):
         lines = file.suffix in (".jsonl", ".ndjson") or len(first) == len(start) < file_size(file)
-    yield from _read_lines(file, path) if lines else _read_document(file, path)
+        lines = lines and not first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    try:
+        yield from _read_lines(file, path) if lines else _read_document(file, path)
+    except OSError as error:  # of the file, or archive's for JSON that breaks off
+        yield Unreadable(path, "", f"cannot be read to its end: {error.strerror or error}")
 
 
 def file_size(file: Path) -> int:
@@ -185,13 +191,12 @@ def file_size(file: Path) -> int:
 
 
 def _read_lines(file: Path, path: str) -> Iterator[Record]:
-    try:
-        with open(file, encoding="utf-8-sig", errors="replace") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _from_line(line, path, f"line {number}")
-    except OSError as error:
-        yield Unreadable(path, "", f"cannot be read: {error.strerror}")
+    number = 0
+    with open(file, encoding="utf-8-sig", errors="replace") as lines:
+        while line := lines.readline(LONGEST_LINE):
+            number += 1
+            if line.strip():
+                yield _from_line(line, path, f"line {number}")
 
 
 def _from_line(line: str, path: str, place: str) -> Record:
@@ -203,27 +208,20 @@ def _from_line(line: str, path: str, place: str) -> Record:
 
 
 def _read_document(file: Path, path: str) -> Iterator[Record]:
-    data = folder.read_bytes(file, path, LARGEST_JSON_BYTES)
-    if not isinstance(data, bytes):
-        yield data
-        return
-    try:
-        value = json.loads(data.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError) as error:
-        yield Unreadable(path, "", f"is no JSON: {error}")
-        return
-    items = value if isinstance(value, list) else _list_in(value)
-    if not items:
+    """The objects of a list, or of the first list of LISTS in an object, as they are read."""
+    number, listed = 0, ""
+    alone: dict[str, Any] = {}
+    with open(file, "rb") as stream:
+        for where, value in chat.walk(stream, frozenset({"[]", *(f"{one}[]" for one in LISTS)})):
+            if where.endswith("[]") and where[:-2] in ("", *LISTS) and listed in ("", where):
+                number, listed = number + 1, where
+                yield _from_object(value, path, f"item {number}")
+            elif where and not re.search(r"[.\[]", where) and value is not None:
+                alone[where] = value
+    if not number and "text" in find_fields(list(alone)):
+        yield _from_object(alone, path, "item 1")
+    elif not number:
         yield Skipped(path, "", "no messages in the file")
-    for number, item in enumerate(items, 1):
-        yield _from_object(item, path, f"item {number}")
-
-
-def _list_in(value: dict[str, Any]) -> list[Any]:
-    for name in LISTS:
-        if isinstance(value.get(name), list):
-            return value[name]
-    return [value] if "text" in find_fields(list(value)) else []
 
 
 def _from_object(value: Any, path: str, place: str) -> Record:
@@ -254,7 +252,7 @@ def record_of(values: dict[str, Any], path: str, place: str, prefix: str) -> Mes
         source="relay",
         kind="relay",
         external_id=prefix + identity,
-        conversation=as_text(values.get("topic")),
+        conversation=as_text(values.get("topic")) or _topic(as_text(values.get("subject"))),
         author=author,
         recipients=_recipients(values.get("to")),
         sent_at=sent_at,
@@ -264,6 +262,12 @@ def record_of(values: dict[str, Any], path: str, place: str, prefix: str) -> Mes
         origin="spoken",
         path=path,
     )
+
+
+def _topic(subject: str) -> str:
+    """What a mail tagged [RELAY] is about; "" of any other subject."""
+    tag = TAG.match(subject)
+    return subject[tag.end() :] if tag else ""
 
 
 def as_text(value: Any) -> str:
