@@ -26,6 +26,7 @@ app.add_typer(service, name="service")
 app.add_typer(base_app, name="base")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Own = Annotated[list[str], typer.Option(help="Own name or address in it.")]
 
 
 @app.callback()
@@ -141,7 +142,7 @@ def doctor(as_json: Json = False) -> None:
 def import_(
     kind: Annotated[str, typer.Argument(help="Source kind, such as mbox or journals.")],
     path: Annotated[Path, typer.Argument(help="One export or folder.")],
-    own: Annotated[list[str], typer.Option(help="Own name or address in it.")] = [],  # noqa: B006
+    own: Own = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Import one export or folder into memory."""
@@ -232,7 +233,7 @@ def search(
 def inspect(
     path: Path,
     source: Annotated[str, typer.Option(help="Source kind to read it as.")] = "",
-    own: Annotated[list[str], typer.Option(help="Own name or address in it.")] = [],  # noqa: B006
+    own: Own = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """What Junior makes of a file or folder; nothing is stored."""
