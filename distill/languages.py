@@ -237,7 +237,10 @@ FROM_WORDS = (
 HEAD_WORDS = (
     "Sent|Date|To|Cc|Subject|Reply-To|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Date|Enviado|Para|"
     "Asunto|Inviato|Data|A|Oggetto|Verzonden|Aan|Onderwerp|Skickat|Till|Ämne|Sendt|Til|Emne|Wysłano|"
-    "Do|Temat|Отправлено|Кому|Тема|发送时间|收件人|主题|日期|發送時間|主旨|收件者|送信日時|件名|宛先"
+    "Do|Temat|Отправлено|Кому|Тема|发送时间|收件人|主题|日期|發送時間|主旨|收件者|送信日時|件名|宛先|"
+    "CC|cc|Bcc|bcc|Kopie|Kopia|Kopi|Copie à|Cópia|Копия|抄送|抄送人|副本|Reply to|Antwort an|"
+    "Répondre à|Responder a|Rispondi a|Дата|Gönderildi|Gönderilme Tarihi|Tarih|Kime|Bilgi|Konu|"
+    "日時|日付|보낸 날짜|받는 사람|제목|참조|Dato|Importance|Wichtigkeit|Attachments|Anlagen"
 )
 # Outlook's block: a From line, then at least one more head line.
 FORWARD_BLOCK = re.compile(
@@ -245,13 +248,30 @@ FORWARD_BLOCK = re.compile(
     rf"(?:\n[ \t>*]*(?:{HEAD_WORDS})[ \t]*\**[:：][^\n]{{0,400}})+",
     re.MULTILINE,
 )
+# Lotus Notes: the sender, date and time (on one line or two), then at least To, cc or Subject.
+NOTES_BLOCK = re.compile(
+    r"^[ \t]*(?P<who>[^\s:>][^\n:]{1,80}?)[ \t]*\n?[ \t]*\d\d?[/.]\d\d?[/.]\d{2,4} \d\d?:\d\d"
+    r"(?::\d\d)?(?: ?[AP]M)?[ \t]*\n(?:[ \t]*\n|[ \t]*Please respond to[^\n]*\n){0,2}"
+    r"[ \t]*(?:To|An|Pour)[ \t]*:[^\n]*"
+    r"(?:\n[ \t]*(?:cc|bcc|Subject|Kopie|Thema|Objet)[ \t]*:[^\n]*)+",
+    re.MULTILINE,
+)
 FORWARD_LINE = re.compile(
     r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Original Appointment|"
     r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"
     r"Mensaje reenviado|Mensaje original|Messaggio inoltrato|Messaggio originale|"
     r"Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|Doorgestuurd bericht|"
-    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat)[^\n]{0,60}$|"
-    r"^[ \t>]*Begin forwarded message:[ \t]*$",
+    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat|Forwarded by|"
+    r"Пересылаемое сообщение|Исходное сообщение|Пересланное сообщение|İletilen Mesaj|"
+    r"Orijinal Mesaj|İletilmiş|転送|元のメッセージ|Original-Nachricht)[^\n]{0,120}$|"
+    r"^[ \t>]*(?:Begin forwarded message|Forwarded message|"
+    r"Début du message (?:réexpédié|transféré)|"
+    r"Anfang der weitergeleiteten (?:E-Mail|Nachricht)|Inizio (?:del )?messaggio inoltrato|"
+    r"Inicio del mensaje reenviado|Início da mensagem (?:re)?encaminhada|"
+    r"Begin doorgestuurd bericht|"
+    r"Vidarebefordrat brev|Начало переадресованного (?:письма|сообщения)|开始转发的邮件|"
+    r"Başlangıç iletilmiş mesaj|İletilen mesajın başlangıcı|転送されたメッセージ)"
+    r"[ \t]?[:：][ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 SENT_FROM = re.compile(

@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from distill.languages import FORWARD_BLOCK, FORWARD_LINE, HEAD_OPENERS, SENT_FROM, WROTE
+from distill.languages import (
+    FORWARD_BLOCK,
+    FORWARD_LINE,
+    HEAD_OPENERS,
+    NOTES_BLOCK,
+    SENT_FROM,
+    WROTE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,10 @@ def _heads(text: str, mail: bool) -> Iterator[tuple[int, int, str]]:
     for match in _COLON_LINE.finditer(text):
         if head := _reply_head(text, match, mail):
             yield head
-    for match in FORWARD_BLOCK.finditer(text):
-        if mail and match[0].lstrip()[:1] != ">":
-            yield match.start(), match.end(), match["who"].strip()
+    for block in (FORWARD_BLOCK, NOTES_BLOCK) if mail else ():
+        for match in block.finditer(text):
+            if match[0].lstrip()[:1] != ">":
+                yield match.start(), match.end(), match["who"].strip()
     for match in FORWARD_LINE.finditer(text):
         if match[0].lstrip()[:1] != ">":
             yield match.start(), match.end(), ""
@@ -147,3 +155,11 @@ def _attributed(text: str, block: re.Match[str]) -> str:
         return re.split(r"[,(|*_]", signed[1])[0].strip()
     lead = text[max(0, block.start() - 200) : block.start()].rstrip().rpartition("\n")[2]
     return lead[:-1] if lead.endswith((":", "：")) else ""
+
+
+def own_text(text: str, kind: str = "mail") -> str:
+    """What the writer of a mail wrote: the text without its heads, quotations and signature."""
+    kept = bytearray(b"\1" * len(text))
+    for part in quoted_parts(text, kind):
+        kept[part.start : part.end] = bytes(part.end - part.start)
+    return "".join(letter for letter, keep in zip(text, kept, strict=True) if keep)
