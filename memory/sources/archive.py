@@ -182,9 +182,9 @@ def _open_zip(path: Path, matches: Callable[[str], object]) -> Iterator[tuple[st
             raise ArchiveError(f"is no whole zip archive ({error})") from error
         with archive:
             budget = _Budget(FREE_BYTES + LARGEST_RATIO * os.fstat(file.fileno()).st_size)
-            members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+            members = {info.filename: info for info in archive.infolist() if info.filename}
             for name in sorted(members, key=natural):
-                if _is_visible(name) and matches(name):
+                if _is_visible(name) and not name.endswith("/") and matches(name):
                     with io.BufferedReader(_Member(archive, members[name], budget)) as stream:
                         yield name, stream
 

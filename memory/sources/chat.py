@@ -13,8 +13,11 @@ from memory.sources.archive import ArchiveError, Place
 from memory.sources.dates import read_stamp
 
 CHUNK_BYTES = 64 * 2**10
-LARGEST_TEXT = 16 * 2**20  # characters of one string, and of one object: no message is longer
+LARGEST_TEXT = 16 * 2**20  # characters in one object: no message is longer
+LARGEST_VALUE = 8 * 2**20  # bytes of one string
 LONGEST_LINE = 2**20
+NUMBER = b"0123456789+-.eE"
+LONGEST_PATH, DEEPEST = 300, 200
 MOST_PARTS = 200_000  # names and values in one object
 REMEMBERED_KEYS = 20_000
 STARTS, ENDS = ("start_map", "start_array"), ("end_map", "end_array")
@@ -36,7 +39,7 @@ def walk(stream: BinaryIO, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
     path = ""
     for event, value in events:
         if event == "map_key":
-            path = open_paths[-1] + value if len(open_paths[-1]) + len(value) < 500 else ""
+            path = (open_paths[-1] + value)[:LONGEST_PATH]
         elif event in ENDS:
             open_paths.pop()
             path = open_paths[-1] if open_paths else ""
@@ -51,6 +54,8 @@ def walk(stream: BinaryIO, whole: frozenset[str]) -> Iterator[tuple[str, Any]]:
             else:
                 path = f"{path}[]"
             open_paths.append(path)
+            if len(open_paths) > DEEPEST:
+                raise BrokenJson(f"is nested more than {DEEPEST} deep")
 
 
 def _build(events: Iterator[tuple[str, Any]], start: str) -> Any:
@@ -85,8 +90,10 @@ def _events(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
                 yield from found
                 del found[:]
                 silent = 0
-            if silent > LARGEST_TEXT:
-                raise BrokenJson(f"holds one value of more than {LARGEST_TEXT >> 20} MiB")
+            if silent > CHUNK_BYTES and not chunk.strip(NUMBER):  # yajl takes seconds a megabyte
+                raise BrokenJson("holds a number without end")
+            if silent > LARGEST_VALUE:
+                raise BrokenJson(f"holds one value of more than {LARGEST_VALUE >> 20} MiB")
         parser.close()
     except (ijson.JSONError, ValueError, OverflowError, StopIteration) as error:
         yield from found

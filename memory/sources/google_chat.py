@@ -64,7 +64,10 @@ MONTHS = {
     for number, name in enumerate(line.split(), 1)
 }
 EAST_ASIAN = re.compile(r"(\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
-TIME = re.compile(r"(?<!\d)(\d\d?)(?:[:.]|[時时시]\s?)(\d\d)?(?:(?:[:.]|[分분]\s?)(\d\d?))?")
+TIME = re.compile(
+    r"(?<!\d)(\d\d?)(?:[:.](\d\d)(?:[:.](\d\d))?(?!\d)"
+    r"|\s?[時时시](?:\s?(\d\d?)\s?[分분])?(?:\s?(\d\d?)\s?[秒초])?)"
+)
 AFTERNOON = re.compile(r"(?<![^\W\d])p\.?\s?m\b|下午|午後|오후|晚上", re.IGNORECASE)
 MORNING = re.compile(r"(?<![^\W\d])a\.?\s?m\b|上午|午前|오전|凌晨", re.IGNORECASE)
 ZONE = re.compile(r"(?:UTC|GMT)([+\u2212-]\d\d?)(?::?(\d\d))?")
@@ -201,9 +204,10 @@ def read_date(text: str) -> datetime | None:
     day = _day(plain)
     if day is None:
         return read_stamp(text) if re.match(r"\d{4}-\d\d-\d\d", text) else None
-    rest = EAST_ASIAN.sub(" ", plain)
-    time = TIME.search(ZONE.sub("", re.sub(r"\b\d{4}\b", " ", rest).upper()))
-    hour, minute, second = (int(part or 0) for part in time.groups()) if time else (0, 0, 0)
+    clock = ZONE.sub("", EAST_ASIAN.sub(" ", plain).upper())
+    time = TIME.search(clock)
+    hour, *rest = (int(part or 0) for part in time.groups()) if time else (0, 0, 0, 0, 0)
+    minute, second = rest[0] or rest[2], rest[1] or rest[3]
     if AFTERNOON.search(plain) and hour < 12:
         hour += 12
     elif MORNING.search(plain) and hour == 12:

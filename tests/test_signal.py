@@ -1,0 +1,84 @@
+"""Signal in the shapes people have it: its own export, signal-export's, JSON, and text."""
+
+import json
+
+from memory.message import SELF
+from memory.sources import read_messages
+from tests.fixtures import fixture_folder, records_of
+
+# All people and words here are made up.
+MOMENT = "2026-03-01T09:00:00+00:00"
+
+
+def read(tmp_path, text, name="harbour/data.json"):
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return list(read_messages("signal", tmp_path))
+
+
+def in_lines(*values):
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+def test_signals_own_export(tmp_path):
+    said = {"chatId": "3", "authorId": "2", "dateSent": "1772355600000", "incoming": {},
+            "standardMessage": {"text": {"body": "It rains."}}}  # fmt: skip
+    answer = {"chatId": "3", "authorId": "1", "dateSent": "1772355601000", "outgoing": {},
+              "standardMessage": {"text": {"body": "It does."},
+                                  "quote": {"targetSentTimestamp": "1772355600000",
+                                            "authorId": "2"}}}  # fmt: skip
+    first, second, update = read(
+        tmp_path,
+        in_lines(
+            {"version": "1"},
+            {"recipient": {"id": "1", "self": {}}},
+            {"recipient": {"id": "2", "contact": {"profileGivenName": "Pell"}}},
+            {"chat": {"id": "3", "recipientId": "2"}},
+            {"chatItem": said},
+            {"chatItem": answer},
+            {"chatItem": {**said, "standardMessage": None, "updateMessage": {}}},
+        ),
+        "main.jsonl",
+    )
+    assert (first.author, first.conversation, first.text) == ("Pell", "Pell", "It rains.")
+    assert first.sent_at.isoformat() == MOMENT
+    assert (second.author, second.reply_to) == (SELF, first.external_id)
+    assert update.reason == "notice"
+
+
+def test_signal_exports_lines_and_text_say_me(tmp_path):
+    said = {"date": "2026-03-01T09:00:00", "sender": "Me", "body": "It rains."}
+    (message,) = read(tmp_path / "a", in_lines(said))
+    (same,) = read(tmp_path / "b", "[2026-03-01 09:00:00] Me: It rains.\n", "harbour/chat.md")
+    for one in (message, same):
+        assert (one.author, one.text, one.conversation) == (SELF, "It rains.", "harbour")
+        assert one.sent_at.isoformat() == MOMENT
+
+
+def test_json_of_messages_and_conversations(tmp_path):
+    said = {"id": "m1", "conversationId": "c1", "type": "incoming", "body": "It rains.",
+            "sent_at": 1772355600000}  # fmt: skip
+    document = {"conversations": [{"id": "c1", "name": "Pell"}],
+                "messages": [said, {**said, "id": "m2", "type": "outgoing"},
+                             {**said, "type": "call-history"}, {**said, "body": None}]}  # fmt: skip
+    records = read(tmp_path, json.dumps(document, indent=1))
+    assert [one.author for one in records[:2]] == ["Pell", SELF]
+    assert records[0].sent_at.isoformat() == MOMENT
+    assert [one.reason for one in records[2:]] == ["notice", "media without words"]
+
+
+def test_a_broken_line_is_one_reject(tmp_path):
+    said = {"date": "2026-03-01T09:00:00", "sender": "Pell", "body": "It rains."}
+    message, reject = read(tmp_path, in_lines(said) + '{"sender": "Pe')
+    assert message.author == "Pell"
+    assert (reject.where, reject.reason) == ("line 2", "is no JSON")
+
+
+def test_the_peers_expectation_holds():
+    folder = fixture_folder("signal/chat_miner")
+    expected = json.loads((folder / "target.json").read_text())
+    rows = [{"timestamp": m.sent_at.isoformat()[:19], "author": m.author,
+             "message": m.text.replace("\n", " ")}
+            for m in records_of("signal", folder / "test_export.txt")]  # fmt: skip
+    assert rows[::-1] == expected
