@@ -12,7 +12,8 @@ from memory.files import cache_path, write_atomic
 SYSTEM_ONLY = (
     "User=", "ProtectClock=", "ProtectKernel", "ProtectHostname=", "ProcSubset=", "ProtectProc=",
     "DevicePolicy=", "DeviceAllow=", "IPAddress", "CapabilityBoundingSet=", "AmbientCapabilities=",
-    "ProtectSystem=", "ProtectHome=", "ReadWritePaths=", "PrivateTmp=", "ProtectControlGroups=",
+    "PrivateMounts=", "PrivateUsers=", "ProtectSystem=", "ProtectHome=", "ReadWritePaths=",
+    "PrivateTmp=", "ProtectControlGroups=",
 )  # fmt: skip
 
 
