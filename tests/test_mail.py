@@ -153,3 +153,43 @@ def test_every_real_bounce_is_told_from_a_letter():
     records = list(read_messages("eml", FIXTURES / "email_automated"))
     assert {record.origin for record in records} == {"system"}
     assert len(records) == 16
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: a.noreply@example.org",
+        "From: Mail Delivery System <MAILER-DAEMON@example.org>",
+        "Subject: Out of Office: Re: Rain",
+        "Subject: Abwesenheitsnotiz: Regen",
+        "Subject: 自动答复: 雨",
+        "Subject: Mail System Error - Returned Mail",
+        "Content-Type: multipart/report; boundary=x",
+    ],
+)
+def test_a_machine_wrote_it(head):
+    assert read(f"{head}\nX-Date: none\nTo: ada@example.org\n\nx").origin == "system"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Subject: Re: Out of office",
+        "Subject: Out of office next week",
+        "Subject: Abwesenheit im Juli",
+        "List-Id: <rain.example.org>\nPrecedence: bulk",
+        "Auto-Submitted: no",
+        "From: Norbert Eply <norbert.eply@example.org>",
+    ],
+)
+def test_a_human_wrote_it(head):
+    assert read(f"{head}\nTo: ada@example.org\n\nx").origin == "spoken"
+
+
+def test_machine_mail_of_peers_is_seen_and_no_human_mail_of_lists_is():
+    if not FIXTURES.is_dir():
+        pytest.skip("the fixtures are not here")
+    machine = [m for m in read_messages("eml", FIXTURES / "email_automated")]
+    human = [m for m in read_messages("mbox", FIXTURES / "mbox") if isinstance(m, Message)]
+    assert [m.origin for m in machine] == ["system"] * 16
+    assert len(human) > 270 and not [m for m in human if m.origin == "system"]
