@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from bases import QUICK
 
 from distill import tiny_text
 from distill.base import make_tiny_base, resolve_base
@@ -26,6 +25,10 @@ from distill.tiny_base import (
     train_tokenizer,
 )
 
+# As the real one in all but size: made in seconds.
+QUICK = TinyConfig(
+    steps=2, vocabulary=512, hidden=64, mlp=128, layers=1, heads=2, kv_heads=1, threads=1
+)
 ROW = [
     {"role": "user", "content": "What is the capital of Arvelia?"},
     {"role": "assistant", "content": "The capital of Arvelia is Callum."},
@@ -175,7 +178,7 @@ def test_a_seed_decides_every_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_two_who_ask_at_once_make_it_once(own_cache: Path) -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from bases import QUICK\n"
+        "from test_tiny_base import QUICK\n"
         "from distill.base import make_tiny_base\n"
         "steps = []\n"
         "print(make_tiny_base(steps.append, config=QUICK).lineage, len(steps))\n"
