@@ -27,21 +27,25 @@ HIGHLIGHT = (
 INLINE = r"(?P<ticks>`{1,3})(?!`)[^\n]{0,400}?[^`\n](?P=ticks)(?!`)"
 CODE = re.compile("|".join((FENCED, VERBATIM, HIGHLIGHT, INLINE)), re.S | re.M)
 RAW = re.compile(r"\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
+ANY = 2**31
 HIDDEN = tuple(  # cut out with all that is between; searched one after the other, in linear time
-    (re.compile(opening, re.I | re.M), re.compile(closing, re.I | re.M))
-    for opening, closing in (
-        (r"\{%-?\s{0,9}comment\s{0,9}-?%\}", r"\{%-?\s{0,9}endcomment\s{0,9}-?%\}"),
-        (r"^\{::comment\}", r"^[ \t]{0,9}\{:/(?:comment)?\}"),
-        (r"\{::comment\}", r"\{:/(?:comment)?\}"),
-        ("<!--", "-->"),
-        *((rf"<{tag}\b", rf"</{tag}\s{{0,9}}>") for tag in ("script", "style", "iframe", "svg")),
+    (re.compile(opening, re.I | re.M), re.compile(closing, re.I | re.M), longest)
+    for opening, closing, longest in (
+        (r"\{%-?\s{0,9}comment\s{0,9}-?%\}", r"\{%-?\s{0,9}endcomment\s{0,9}-?%\}", ANY),
+        (r"^\{::comment\}", r"^[ \t]{0,9}\{:/(?:comment)?\}", ANY),
+        (r"\{::comment\}", r"\{:/(?:comment)?\}", ANY),
+        ("<!--", "-->", ANY),
+        *(
+            (rf"<{tag}\b", rf"</{tag}\s{{0,9}}>", ANY)
+            for tag in ("script", "style", "iframe", "svg")
+        ),
+        (r"\{%", r"%\}", 1000),
+        (r"\{\{", r"\}\}", 1000),
     )
 )
-PROGRAM = re.compile(
-    r"\{%.{0,1000}?%\}|\{\{.{0,1000}?\}\}"  # Liquid
-    # kramdown's extensions, closings and attributes: https://kramdown.gettalong.org/syntax.html
-    r"|\{::[^{}\n]{0,300}/?\}|\{:/[a-z]{0,20}\}|(?<!\\)\{:[^{}\n]{0,300}\}",
-    re.S,
+# kramdown's extensions, closings and attributes: https://kramdown.gettalong.org/syntax.html
+KRAMDOWN = re.compile(
+    r"\{::[^{}\n]{0,300}/?\}|\{:/[a-z]{0,20}\}|(?<!\\)\{:[^{}\n]{0,300}\}",
 )
 IMAGE = re.compile(
     r"!\[(?:[^\[\]\n]|\[[^\[\]\n]{0,200}\]){0,500}\]"
@@ -135,17 +139,20 @@ def _code(hit: re.Match[str]) -> str:
 
 
 def _strip_prose(text: str) -> str:
-    for opening, closing in HIDDEN:
-        text = _cut(text, opening, closing)
-    for pattern in (PROGRAM, IMAGE, EMPTY_LINK, LINK_DEFINITION):
+    for opening, closing, longest in HIDDEN:
+        text = _cut(text, opening, closing, longest)
+    for pattern in (KRAMDOWN, IMAGE, EMPTY_LINK, LINK_DEFINITION):
         text = pattern.sub("", text)
     return text
 
 
-def _cut(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
-    """Without what is between the two; what is never closed stays."""
-    pieces, end = [], 0
-    while (start := opening.search(text, end)) and (stop := closing.search(text, start.end())):
-        pieces.append(text[end : start.start()])
-        end = stop.end()
-    return "".join(pieces) + text[end:]
+def _cut(text: str, opening: re.Pattern[str], closing: re.Pattern[str], longest: int) -> str:
+    """Without what is between the two; what is not closed within `longest` characters stays."""
+    pieces, kept, at = [], 0, 0
+    while (start := opening.search(text, at)) and (stop := closing.search(text, start.end())):
+        if stop.start() - start.end() > longest:
+            at = stop.start() - longest  # whatever opens before that is too long as well
+            continue
+        pieces.append(text[kept : start.start()])
+        kept = at = stop.end()
+    return "".join(pieces) + text[kept:]
