@@ -43,20 +43,22 @@ def read_items(file: Path, root: Path, read: Reader, what: str) -> Iterator[Reco
 
 def items(stream: BinaryIO, name: str) -> Iterator[tuple[str, Any]]:
     """(place, value) of each item; None for one that cannot be read. Raises OSError, as walk."""
+    start = stream.read(4096).removeprefix(MARK).lstrip()
+    stream.seek(0)
+    if start.startswith(b"[") and not name.endswith(LINES):
+        found = (value for path, value in chat.walk(stream, frozenset({"[]"})) if path == "[]")
+        for number, value in enumerate(found, 1):
+            yield f"item {number}", value
+        return
     first = stream.readline(LONGEST_LINE_BYTES)
     while first and not first.removeprefix(MARK).strip():
         first = stream.readline(LONGEST_LINE_BYTES)
     bare = first.removeprefix(MARK).lstrip()
     if name.endswith(LINES) or (bare.startswith(b"{") and load(bare) is not None):
         yield from _lines(bare, stream)
-    elif bare.startswith(b"{"):
+    elif bare:
         whole = bare + stream.read(LARGEST_OBJECT_BYTES)
         yield "", load(whole) if len(whole) < LARGEST_OBJECT_BYTES else None
-    elif bare:
-        stream.seek(0)
-        found = (value for path, value in chat.walk(stream, frozenset({"[]"})) if path == "[]")
-        for number, value in enumerate(found, 1):
-            yield f"item {number}", value
 
 
 def _lines(line: bytes, stream: BinaryIO) -> Iterator[tuple[str, Any]]:
