@@ -148,6 +148,20 @@ def test_hostile_json_ends_soon(data):
     assert time.process_time() - before < 1
 
 
+TEXTS = [" " * 2**21, "<a: " * 2**19, "a." * 2**20, "[01/02/26, 9:00:00] " * 2**16, "x" * 2**23]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:4])
+def test_hostile_text_ends_soon(tmp_path, text):
+    for head in ("", "01/02/26, 09:00 - Pell: "):
+        check("whatsapp", tmp_path, "_chat.txt", (head + text + "\n").encode())
+
+
+@pytest.mark.parametrize("kind", ["telegram", "facebook"])
+def test_hostile_pages_end_soon(tmp_path, kind):
+    check(kind, tmp_path, "messages.html", b"<div class=message>" * 50_000)
+
+
 def test_utf16_and_bad_utf8_are_read():
     text = '{"messages": ["é"]}'
     for data in (text.encode("utf-16"), text.encode()):

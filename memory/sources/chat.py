@@ -11,10 +11,13 @@ from typing import Any, BinaryIO
 from memory.message import Message
 from memory.sources.archive import ArchiveError, Place
 from memory.sources.dates import read_stamp
+from memory.sources.html import DEEPEST as DEEPEST_PAGE
+from memory.sources.html import depth_of, html_to_text
 
 CHUNK_BYTES = 64 * 2**10
 LARGEST_TEXT = 16 * 2**20  # characters in one object: no message is longer
 LARGEST_VALUE = 8 * 2**20  # bytes of one string
+LARGEST_PAGE_BYTES = 32 * 2**20
 LONGEST_LINE = 2**20
 NUMBER = b"0123456789+-.eE"
 LONGEST_PATH, DEEPEST = 300, 200
@@ -157,6 +160,26 @@ TOKEN = re.compile(r"\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[\w-]{8,}")
 def without_tokens(text: str) -> str:
     """`text` without Slack's tokens and without the signed part of file addresses."""
     return TOKEN.sub("[token]", FILE_ADDRESS.sub(r"\1", text))
+
+
+def read_page(stream: BinaryIO, place: Place) -> Any:
+    """A page of HTML as selectolax has it, or an Unreadable where it is no page of a chat's."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    data = stream.read(LARGEST_PAGE_BYTES + 1)
+    if len(data) > LARGEST_PAGE_BYTES:
+        reason = f"is larger than {LARGEST_PAGE_BYTES >> 20} MiB; export it as JSON"
+        return place.unreadable("", reason)
+    page = data.decode("utf-8-sig", "replace")
+    if depth_of(page) > DEEPEST_PAGE:
+        return place.unreadable("", f"is nested more than {DEEPEST_PAGE} deep")
+    return LexborHTMLParser(page)
+
+
+def inner_text(node: Any, selector: str) -> str:
+    """What a reader sees of the first element in `node` that fits; "" without one."""
+    found = node.css_first(selector) if node is not None else None
+    return html_to_text(found.html or "").strip() if found else ""
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:

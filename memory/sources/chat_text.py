@@ -84,13 +84,17 @@ def read_entries(stream: BinaryIO) -> Iterator[Entry]:
 
 def find_header(line: str) -> tuple[re.Match[str], str] | None:
     """The clock a line begins with and what follows it; None where it begins otherwise."""
-    start = line[:80].replace("\u202f", " ").replace("\xa0", " ")
-    clean = UNSEEN.sub("", start)
+    start = clean = line[:80]
+    if not start.isascii():
+        start = start.replace("\u202f", " ").replace("\xa0", " ")
+        clean = UNSEEN.sub("", start)
     if not clean[:1].isdecimal() and clean[:1] != "[":
         return None
     hit = HEADER.match(clean)
     if not hit or (len(hit["third"]) not in (2, 4) and len(hit["first"]) != 4):
         return None
+    if len(clean) == len(start):
+        return hit, line[hit.end() :]
     seen = [at for at, mark in enumerate(start) if not UNSEEN.match(mark)]
     return hit, line[seen[hit.end() - 1] + 1 :]
 

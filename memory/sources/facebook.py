@@ -9,7 +9,16 @@ from typing import Any, BinaryIO
 from memory.message import Message, Skipped, Unreadable
 from memory.sources import folder
 from memory.sources.archive import Place, read_members
-from memory.sources.chat import ContentKeys, chat_message, dig, seconds, walk, words
+from memory.sources.chat import (
+    ContentKeys,
+    chat_message,
+    dig,
+    inner_text,
+    read_page,
+    seconds,
+    walk,
+    words,
+)
 from memory.sources.dates import read_stamp
 from memory.sources.html import html_to_text
 
@@ -17,7 +26,6 @@ Record = Message | Unreadable | Skipped
 
 list_files = folder.list_files
 WHOLE = frozenset(["messages[]"])
-LARGEST_PAGE_BYTES = 32 * 2**20
 NOTICE_TYPES = ("Call", "Subscribe", "Unsubscribe", "Plan", "Payment", "call", "placeholder")
 REACTION = re.compile(r"(?:Liked a message|Reacted .{1,12} to (?:your|a) message)\s*")
 SENT_A_FILE = re.compile(r".{1,80} sent (?:an? (?:attachment|photo|video|voice message|GIF)"
@@ -104,15 +112,11 @@ def _unsaid(value: dict[str, Any], text: str) -> str:
 
 def _read_html(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
     """The pages of 2017 and before (.message, then a paragraph) and those of today (._a6-g)."""
-    from selectolax.lexbor import LexborHTMLParser
-
-    page = stream.read(LARGEST_PAGE_BYTES + 1)
-    if len(page) > LARGEST_PAGE_BYTES:
-        reason = f"is larger than {LARGEST_PAGE_BYTES >> 20} MiB; export it as JSON"
-        yield place.unreadable("", reason)
+    tree = read_page(stream, place)
+    if isinstance(tree, Unreadable):
+        yield tree
         return
-    tree, keys = LexborHTMLParser(page.decode("utf-8-sig", "replace")), ContentKeys()
-    title = _inner(tree.root, "h1, title") if tree.root else ""
+    title, keys = inner_text(tree.root, "h1, title"), ContentKeys()
     for number, node in enumerate(tree.css("div.message, div._a6-g"), 1):
         author, stamp, text, thread = _parts(node)
         if not text or not stamp:
@@ -127,16 +131,16 @@ def _read_html(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
 
 def _parts(node: Any) -> tuple[str, str, str, str]:
     if "_a6-g" in (node.attributes.get("class") or ""):
-        return _inner(node, "._a6-h"), _inner(node, "._a6-o"), _inner(node, "._a6-p"), ""
+        return (
+            inner_text(node, "._a6-h"),
+            inner_text(node, "._a6-o"),
+            inner_text(node, "._a6-p"),
+            "",
+        )
     said, thread = node.next, ""
     while said is not None and not said.is_element_node:
         said = said.next
     text = html_to_text(said.html or "").strip() if said is not None and said.tag == "p" else ""
     if node.parent is not None and node.parent.child is not None:
         thread = (node.parent.child.text_content or "").strip()
-    return _inner(node, ".user"), _inner(node, ".meta"), text, thread
-
-
-def _inner(node: Any, selector: str) -> str:
-    found = node.css_first(selector)
-    return html_to_text(found.html or "").strip() if found else ""
+    return inner_text(node, ".user"), inner_text(node, ".meta"), text, thread

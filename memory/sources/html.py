@@ -32,7 +32,7 @@ def html_to_text(html: str) -> str:
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    if len(html) > MANY_CHARACTERS and _depth(html) > DEEPEST:
+    if len(html) > MANY_CHARACTERS and depth_of(html) > DEEPEST:
         return re.sub(r"\n\s*\n+", "\n\n", unescape(TAG.sub(" ", html))).strip()
     root = LexborHTMLParser(ADDRESS.sub(r"&lt;\1&gt;", html)).root
     page = _Page()
@@ -41,7 +41,7 @@ def html_to_text(html: str) -> str:
     return page.text()
 
 
-def _depth(html: str) -> int:
+def depth_of(html: str) -> int:
     """How deep the tags nest at most, roughly."""
     depth = deepest = 0
     for tag in TAG.finditer(html):

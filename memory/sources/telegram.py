@@ -9,9 +9,17 @@ from typing import Any, BinaryIO
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources import folder
 from memory.sources.archive import Place, read_members
-from memory.sources.chat import ContentKeys, chat_message, dig, seconds, walk, words
+from memory.sources.chat import (
+    ContentKeys,
+    chat_message,
+    dig,
+    inner_text,
+    read_page,
+    seconds,
+    walk,
+    words,
+)
 from memory.sources.dates import read_stamp
-from memory.sources.html import html_to_text
 
 Record = Message | Unreadable | Skipped
 
@@ -20,7 +28,6 @@ CHATS = ("", "chats.list[].", "left_chats.list[].")
 WHOLE = frozenset(f"{chat}messages[]" for chat in CHATS)
 # Telegram finds these itself, where a word begins
 FOUND_BY_TELEGRAM = ("link", "mention", "hashtag", "cashtag", "email", "phone", "bot_command")
-LARGEST_PAGE_BYTES = 32 * 2**20  # Telegram puts 1,000 messages on a page
 
 
 def read_file(file: Path, root: Path) -> Iterator[Record]:
@@ -111,26 +118,23 @@ def _are_apart(before: Any, piece: Any) -> bool:
 
 
 def _read_html(stream: BinaryIO, place: Place) -> Iterator[Record]:
-    from selectolax.lexbor import LexborHTMLParser
-
-    page = stream.read(LARGEST_PAGE_BYTES + 1)
-    if len(page) > LARGEST_PAGE_BYTES:
-        yield place.unreadable("", f"is larger than {LARGEST_PAGE_BYTES >> 20} MiB")
+    tree = read_page(stream, place)
+    if isinstance(tree, Unreadable):
+        yield tree
         return
-    tree, author = LexborHTMLParser(page.decode("utf-8-sig", "replace")), "unknown"
-    chat = _inner(tree.root, ".page_header .text") if tree.root else ""
+    chat, author = inner_text(tree.root, ".page_header .text"), "unknown"
     for number, node in enumerate(tree.css("div.message"), 1):
-        author = _inner(node, ".body > .from_name") or author
+        author = inner_text(node, ".body > .from_name") or author
         yield _from_node(node, place, f"message {number}", chat, author)
 
 
 def _from_node(node: Any, place: Place, where: str, chat: str, author: str) -> Record:
     if "service" in (node.attributes.get("class") or "").split():
         return place.skipped(where, "service message")
-    text = _inner(node, ".body > .text") or _inner(node, ".forwarded .text")
+    text = inner_text(node, ".body > .text") or inner_text(node, ".forwarded .text")
     if not text:
         return place.skipped(where, "media without words")
-    forwarded = re.sub(r"\s+\d\d\.\d\d\.\d{4} .*", "", _inner(node, ".forwarded > .from_name"))
+    forwarded = re.sub(r"\s+\d\d\.\d\d\.\d{4} .*", "", inner_text(node, ".forwarded > .from_name"))
     date = node.css_first(".date")
     stamp = (date.attributes.get("title") or "") if date else ""
     link = node.css_first(".reply_to a")
@@ -145,8 +149,3 @@ def _from_node(node: Any, place: Place, where: str, chat: str, author: str) -> R
         conversation=chat,
         reply_to=f"{chat}:{reply[0]}" if reply else "",
     )
-
-
-def _inner(node: Any, selector: str) -> str:
-    found = node.css_first(selector)
-    return html_to_text(found.html or "").strip() if found else ""

@@ -42,9 +42,9 @@ DELETED = re.compile(
     re.IGNORECASE,
 )
 # "IMG-20260301-WA0001.jpg (file attached)"; the caption stands on the lines below it
-FILE_LINE = re.compile(r"\u200e?[^\n/:<>]{1,120}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
-ATTACHED = re.compile("\\s*\u200e?<[\\w ]{3,20}: [^<>\n]{1,150}\\.\\w{2,5}>")
-EDITED = re.compile("\\s*\u200e<[^<>\n]{3,60}>$|\\s*<This message was edited>$")
+FILE_LINE = re.compile(r"\A\u200e?[^\n/:<>]{1,120}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
+ATTACHED = re.compile("\u200e?<[\\w ]{3,20}: [^<>\n]{1,150}\\.\\w{2,5}>")
+EDITED = re.compile("(?:\u200e<[^<>\n]{3,60}>|<This message was edited>)\\Z")
 CHAT_NAME = re.compile(
     r".*whatsapp(?:[ -]?(?:chat|sohbeti))?\s*(?:-|–|with|mit|con|com|avec|met|med|с|z|на)\s+(.+)",
     re.IGNORECASE,
@@ -105,4 +105,5 @@ def clean(text: str) -> tuple[str, str]:
         return "", "media without words"
     if NOTICE.match(plain) or (captioned == text and text.startswith("\u200e")):
         return "", "notice"  # on an iPhone the mark begins what the program says itself
-    return EDITED.sub("", captioned).strip("\u200e").rstrip("\n"), ""
+    said = EDITED.sub("", captioned)
+    return (text if said == text else said.strip("\u200e \n")), ""
