@@ -175,3 +175,12 @@ def test_every_text_of_the_real_corpus_is_a_message(kind):
     records = list(read_messages(kind, MERIDIAN / folder))
     assert len(records) == expected
     assert all(isinstance(record, Message) and record.sent_at for record in records)
+
+
+def test_a_page_of_apple_journal_is_its_words(tmp_path):
+    page = ("<html><body><div class='pageHeader'>Sunday, 3 November 2024</div>"
+            "<div class='assetGrid'><div>Sad</div></div><p>It rained.</p></html>")  # fmt: skip
+    (tmp_path / "entry.html").write_text(page)
+    (message,) = read_messages("journals", tmp_path)
+    assert "It rained." in message.text and "Sad" not in message.text
+    assert message.sent_at.date().isoformat() == "2024-11-03"

@@ -12,6 +12,7 @@ import yaml
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources.dates import as_utc, find_date, find_moment, find_moment_in_name, read_stamp
 from memory.sources.folder import read_text, relative
+from memory.sources.html import html_to_text
 from memory.sources.mail import LONGEST_HEADER, read_addresses
 
 KINDS = {
@@ -62,6 +63,8 @@ def read_file(file: Path, root: Path, source: str) -> Iterator[Message | Unreada
     if not isinstance(text, str):
         yield text
         return
+    if file.suffix.lower() in (".html", ".htm"):
+        text = _page_text(text)
     head = read_front_matter(text)
     if source == "letters":
         head = read_letter_head(head)
@@ -76,6 +79,18 @@ def read_file(file: Path, root: Path, source: str) -> Iterator[Message | Unreada
         return
     for number, (heading, body) in enumerate(entries):
         yield _entry(file, path, source, head, entries, number, heading, body)
+
+
+def _page_text(html: str) -> str:
+    """The words of a page; what Apple Journal shows beside them (places, songs) is none."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    if "assetGrid" in html and len(html) < 2**20:
+        page = LexborHTMLParser(html)
+        for node in page.css("div.assetGrid"):
+            node.decompose()
+        html = page.html or html
+    return html_to_text(html)
 
 
 def _entry(
