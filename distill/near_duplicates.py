@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from memory.fulltext import spaced
 
-SKETCH = 120  # hashes a sketch
-BANDS = 20  # of 6 hashes: texts that share .85 of their words meet with p = .9999, of .4 with .08
+SKETCH = 72  # hashes a sketch
+BANDS = 9  # of 8 hashes: texts that share .9 of their words meet with p = .994, of .4 with .006
 SHINGLE = 3  # words
 LEAST = 22  # words; of two shorter texts neither is a copy unless it is the same
 FIRSTS = 4  # groups a bucket leads to: keeps a thousand copies of one form from a million pairs
@@ -61,10 +61,14 @@ def _joined(
         for band in range(BANDS):
             firsts = buckets.setdefault((band, *row[band * width : (band + 1) * width]), [])
             for first in firsts:
-                if group[first] is not group[own] and _overlap(sets, first, own) >= threshold:
+                if group[first] is group[own]:
+                    break
+                if _overlap(sets, first, own) >= threshold:
                     _join(group, first, own)
-            if len(firsts) < FIRSTS and all(group[first] is not group[own] for first in firsts):
-                firsts.append(own)
+                    break
+            else:
+                if len(firsts) < FIRSTS:
+                    firsts.append(own)
     found = {id(members): sorted(members) for members in group.values() if len(members) > 1}
     return sorted(found.values())
 

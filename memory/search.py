@@ -13,6 +13,7 @@ SNIPPET_CHARACTERS = 160
 SUBJECT_WEIGHT = 4.0  # a word in the title counts as four in the text
 RARE = 2_000  # messages; FTS5's bm25 reads every message that holds a word: 1.4 µs each
 CANDIDATES = 400  # of a common word, the last stored ones are ranked
+LATE, ENOUGH = 5, 100  # a fifth of the memory is enough where so many of its messages match
 CHARACTERS = 4_000  # of a candidate that are looked at
 K1, B = 1.2, 0.75  # as in FTS5's bm25
 TERM = re.compile(r'"([^"]*)"|(\S+)')
@@ -54,8 +55,8 @@ def search(
     """Messages with every word of `query` ("two words" in quotes as a phrase), best first.
 
     Best is by bm25 with the subject weighing more (sqlite.org/fts5.html, 5.1.1), exactly so where
-    each term is a word of fewer than 2,000 messages. Else the 400 messages stored last that match
-    are ranked, by the same formula over their first 4,000 characters: all that
+    each term is a word of fewer than 2,000 messages. Else 100 to 400 of those stored last that
+    match are ranked, by the same formula over their first 4,000 characters: all that
     `order by rank` would read take .6 s in a million. `newest` orders by time, always exactly.
     `author` is part of the name, in any case; `since` <= sent_at < `until`, both aware. Words
     are found without regard to case and accents, Chinese, Japanese and Korean as they stand in
@@ -135,14 +136,23 @@ def _newest(db: Database, asked: _Query) -> list[int]:
 
 
 def _best_of_the_last(db: Database, asked: _Query, counts: list[int]) -> list[int]:
-    sql = f"""select m.id, substr(m.subject, 1, {CHARACTERS}), substr(m.text, 1, {CHARACTERS})
-              from messages_fts f cross join messages m on m.id = f.rowid
-              where messages_fts match ?{asked.filters} order by f.rowid desc limit ?"""
-    most = max(CANDIDATES, asked.limit)
-    rows = db.execute(sql, [asked.match, *asked.values, most]).fetchall()
+    (last,) = db.execute("select coalesce(max(id), 0) from messages").fetchone()
+    rows = _last_stored(db, asked, last - last // LATE)
+    if len(rows) < max(ENOUGH, asked.limit):
+        rows = _last_stored(db, asked, 0)
     scores = _scores(rows, asked.terms, counts)
     ranked = sorted(zip(scores, rows, strict=True), key=lambda one: (-one[0], one[1][0]))
     return [row[0] for _, row in ranked[: asked.limit]]
+
+
+def _last_stored(db: Database, asked: _Query, after: int) -> list[tuple]:
+    """(id, subject, text) of the messages stored last that match, those with an id over `after`."""
+    sql = f"""select m.id, substr(m.subject, 1, {CHARACTERS}), substr(m.text, 1, {CHARACTERS})
+              from messages_fts f cross join messages m on m.id = f.rowid
+              where messages_fts match ? and f.rowid > ?{asked.filters}
+              order by f.rowid desc limit ?"""
+    most = max(CANDIDATES, asked.limit)
+    return db.execute(sql, [asked.match, after, *asked.values, most]).fetchall()
 
 
 def _scores(rows: list[tuple], terms: tuple[str, ...], counts: list[int]) -> list[float]:
