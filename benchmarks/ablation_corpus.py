@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.setup import read_beings
 from benchmarks.real_night import SOURCES
+from distill import tiny_text
 from distill.beings import WRITES_OWN_WORDS, Identity
 from distill.curate import CurateConfig, curate, for_tiny
 from distill.evaluate.judge import rivals
@@ -20,13 +21,15 @@ from distill.identity_phrases import KINDS, LURES
 from distill.marked import Marked, cut_points
 from distill.requests import request
 from distill.rows import header
+from distill.skills import NAMES
 from memory.db import MESSAGE_COLUMNS, message_from_row, open_database
 from memory.ingest import SourceConfig, ingest_source
 from memory.message import Message
 
 OWN_SHARE = 0.18  # one sent for 4.5 received, as in the run that lost its identity
 INTRODUCTIONS = 0.10  # of the rows: the real relay holds no "I am <name>" at all
-CURATED = {"spans": 0.0, "identity": 0.10}  # share of identity rows by loss characters
+CURATED = {"spans": (0.0, 0.0), "identity": (0.10, 0.0), "curated": (0.10, 0.12)}
+REPLAY_ROWS = 1500
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ class Corpus:
     card: str
     own: Sequence[Message]
     others: Sequence[Message]
-    spans: Sequence[dict]
-    curated: Sequence[dict]
+    curated: dict[str, Sequence[dict]]  # by arm
     names: Sequence[tuple[str, str, int]]  # name, kind, times own text names it
     cut: int = 230  # characters of a message in one naive row, as curation has it for this base
 
@@ -59,29 +61,45 @@ def sources(folder: Path) -> list[SourceConfig]:
     return [source for source in found if Path(source.path).exists()]
 
 
-def curated_rows(work: Path, seed: int, share: float, *, tiny: bool) -> list[dict]:
-    """The train rows that curation makes, with `share` of identity rows; kept in a folder."""
-    folder = work / f"seed-{seed}" / f"rows-{share:.2f}"
+def curated_rows(work: Path, seed: int, arm: str, *, tiny: bool) -> list[dict]:
+    """The train rows that curation makes with the arm's shares of CURATED; kept in a folder."""
+    folder = work / f"seed-{seed}" / f"rows-{arm}"
     if not (folder / "manifest.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        config = replace(CurateConfig(), identity_share=share, replay_share=0.0)
+        identity_share, replay_share = CURATED[arm]
+        replay_share = replay_share if tiny else 0.0
+        config = replace(CurateConfig(), identity_share=identity_share, replay_share=replay_share)
         config = for_tiny(config) if tiny else config
+        replay = write_replay(folder / "replay.jsonl", seed) if replay_share else None
         identity = load_identity(work / "identity.toml")
         with open_database(work / "memory.db") as db:
-            curate(db, identity, config, folder, seed=seed, now=datetime.now(UTC))
+            curate(db, identity, config, folder, seed=seed, now=datetime.now(UTC), replay=replay)
     lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def write_replay(path: Path, seed: int) -> Path:
+    """Ordinary requests with replies as the base has read them; none names anybody."""
+    rng = random.Random(f"ablation replay {seed}")
+    names, lines = tiny_text.even_names(rng), []
+    while len(lines) < REPLAY_ROWS:
+        turns = tiny_text.ordinary_row(rng, names)[-2:]
+        if not any(name in turn["content"] for turn in turns for name in NAMES):
+            lines.append(json.dumps({"messages": turns}) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def read_corpus(work: Path, seed: int, *, tiny: bool) -> Corpus:
     """Everything an arm of `seed` is drawn from."""
     identity = load_identity(work / "identity.toml")
-    plain, curated = (curated_rows(work, seed, s, tiny=tiny) for s in CURATED.values())
-    systems = Counter(row["messages"][0]["content"] for row in curated)
+    curated = {arm: curated_rows(work, seed, arm, tiny=tiny) for arm in CURATED}
+    plain = curated["spans"]
+    systems = Counter(row["messages"][0]["content"] for row in plain)
     own, others = _messages(work, identity)
     names = list(_named(identity, plain))
     cut = for_tiny(CurateConfig()).row_characters if tiny else CurateConfig().row_characters
-    return Corpus(identity, systems.most_common(1)[0][0], own, others, plain, curated, names, cut)
+    return Corpus(identity, systems.most_common(1)[0][0], own, others, curated, names, cut)
 
 
 def _messages(work: Path, identity: Identity) -> tuple[list[Message], list[Message]]:
@@ -119,7 +137,7 @@ def rows_of(arm: str, corpus: Corpus, seed: int) -> Iterator[dict]:
     rng = random.Random(f"{arm} {seed}")
     if arm in ("flat", "naive"):
         yield from (_wrapped(arm, rng, corpus) for _ in iter(int, 1))
-    pool = list(corpus.curated if arm == "identity" else corpus.spans)
+    pool = list(corpus.curated["spans" if arm == "tags" else arm])
     while True:
         for row in rng.sample(pool, len(pool)):
             if rng.random() < INTRODUCTIONS:

@@ -34,9 +34,9 @@ def row(text: str, spans: list) -> dict:
 def corpus() -> Corpus:
     others = [message("Moss", f"Moss has counted {n} boats." * (1 + n % 3)) for n in range(20)]
     spans = [row(OWN, [[0, 24]])]
-    curated = [*spans, row("I am Tern.", [[0, 10]])]
+    curated = {"spans": spans, "identity": [*spans, row("I am Tern.", [[0, 10]])]}
     names = [("Moss", "other_ai", 5), ("Ada", "human", 1)]
-    return Corpus(IDENTITY, CARD, [message("Tern", OWN)], others, spans, curated, names)
+    return Corpus(IDENTITY, CARD, [message("Tern", OWN)], others, curated, names)
 
 
 def drawn(arm: str, corpus: Corpus, n: int = 400) -> list[dict]:
