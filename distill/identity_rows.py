@@ -25,8 +25,7 @@ WEIGHTS = {
     "theirs": 6,
     "lure": 10,
     "statement": 4,
-    "control": 22,
-}
+}  # controls come on top, as the configuration says
 ASKABLE = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self", "character", "base_model")
 LURING = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self")
 
@@ -72,7 +71,9 @@ class _Maker:
         self.made: dict[tuple[str, str], int] = {}
         self.owners: tuple[str, ...] = ()
         self.answer_limit = max(60, config.row_characters // 2)
-        self.kinds, self.weights = list(WEIGHTS), list(WEIGHTS.values())
+        claims = sum(WEIGHTS.values())
+        controls = claims * config.control_share / (1 - config.control_share)
+        self.kinds, self.weights = [*WEIGHTS, "control"], [*WEIGHTS.values(), controls]
 
     def row(self, number: int) -> Row | None:
         kind = self.rng.choices(self.kinds, self.weights)[0]

@@ -214,7 +214,8 @@ def document_rows(piece: Piece, config: CurateConfig, seed: int, *, plain: bool)
     """
     rng = random.Random(f"{seed} {piece.key}")
     longest = max(20, config.context_characters // 2)
-    asked = request(piece.kind, piece.subject, piece.to, rng, plain=plain, longest=longest)
+    title = "" if rng.random() < config.untitled_share else piece.subject
+    asked = request(piece.kind, title, piece.to, rng, plain=plain, longest=longest)
     blank = Row(
         key=piece.key,
         view="plain" if plain else "document",

@@ -1,4 +1,4 @@
-"""Claims about distill/base.py: what is fetched, what is refused, what is noticed as damaged."""
+"""Claims about bases: what is fetched, what is refused, what is noticed as damaged."""
 
 import json
 import os
