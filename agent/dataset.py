@@ -67,9 +67,9 @@ def _count(path: Path, base) -> int:
     """Loss tokens of a dataset as training will have them, before packs cut long rows."""
     from collections import Counter
 
-    from distill.adapter import load_tokenizer
     from distill.tokens import tokenise
     from distill.train import read_rows
+    from distill.train.adapter import load_tokenizer
 
     counts: Counter = Counter()
     tokenise(read_rows(path), load_tokenizer(base), max_length=1_000_000, counts=counts)

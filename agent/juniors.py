@@ -10,7 +10,7 @@ from agent.config import Config
 from agent.nights import find_night
 from agent.stages import read_card
 from distill import release
-from distill.publisher import check_files, read_export
+from distill.release.publisher import check_files, read_export
 from memory.db import open_database
 from memory.errors import UserError
 

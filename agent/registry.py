@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from distill.beings import KINDS
 from distill.identity import (
     Being,
     add_being,
@@ -12,6 +11,7 @@ from distill.identity import (
     propose_beings,
     save_identity,
 )
+from distill.identity.beings import KINDS
 from memory.db import Database
 from memory.errors import UsageError
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from agent.setup import read_beings
 from benchmarks.real_night import SOURCES
-from distill import tiny_text
-from distill.beings import WRITES_OWN_WORDS, Identity
+from distill.base import tiny_text
+from distill.base.skills import NAMES
 from distill.curate import CurateConfig, curate, for_tiny
+from distill.curate.identity_phrases import KINDS, LURES
+from distill.curate.marked import Marked, cut_points
+from distill.curate.requests import request
+from distill.curate.rows import header
 from distill.evaluate.judge import rivals
 from distill.identity import identity_from_proposal, load_identity, save_identity
-from distill.identity_phrases import KINDS, LURES
-from distill.marked import Marked, cut_points
-from distill.requests import request
-from distill.rows import header
-from distill.skills import NAMES
+from distill.identity.beings import WRITES_OWN_WORDS, Identity
 from memory.db import MESSAGE_COLUMNS, message_from_row, open_database
 from memory.ingest import SourceConfig, ingest_source
 from memory.message import Message

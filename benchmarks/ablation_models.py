@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from distill import tiny_text
-from distill.base import Base
-from distill.identity import Identity
-from distill.skills import LANDS, NAMES
-from distill.tiny_base import (
+from distill.base import Base, tiny_text
+from distill.base.skills import LANDS, NAMES
+from distill.base.tiny import (
     END_OF_TEXT,
     TinyConfig,
     batches,
@@ -23,6 +21,7 @@ from distill.tiny_base import (
     save_tokenizer,
     train_tokenizer,
 )
+from distill.identity import Identity
 from distill.tokens import IGNORE, Record, tokenise
 
 MADE_UP = (*NAMES, *LANDS)[:57]
@@ -202,8 +201,8 @@ def _loss(logits, labels):
 
 def tune_adapter(base: Base, folder: Path, rows: Iterator[dict], tokens: int, seed: int) -> dict:
     """The night's own QLoRA on rows of `tokens` tokens; adapter/ in `folder`, and its facts."""
-    from distill.adapter import load_tokenizer
     from distill.train import TrainConfig, for_base, train
+    from distill.train.adapter import load_tokenizer
 
     tokenizer, chosen, left = load_tokenizer(base), [], tokens
     threads = 1 if base.tiny else 0

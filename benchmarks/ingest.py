@@ -205,7 +205,7 @@ def _read_theirs(file: Path) -> Iterator[tuple]:
 
 def measure_near_duplicates(folder: Path, words: Words, count: int) -> dict[str, float]:
     """Groups of nearly the same texts, shingling included, by us and by datasketch."""
-    from distill.near_duplicates import groups
+    from distill.curate.near_duplicates import groups
 
     texts = [words.text(least=60) for _ in range(count)]
     texts += [_edited(text) for text in texts[: count // 10]]
@@ -225,7 +225,7 @@ def _edited(text: str) -> str:
 def _groups_theirs(texts: list[str], threshold: float) -> int:
     from datasketch import MinHash, MinHashLSH
 
-    from distill.near_duplicates import shingles
+    from distill.curate.near_duplicates import shingles
 
     index, sketches = MinHashLSH(threshold=threshold, num_perm=128), []
     for number, text in enumerate(texts):

@@ -16,8 +16,8 @@ DEFAULT = Path("../shared/fixtures")
 
 
 def ours(text: str) -> str:
-    """The text without what `distill.replies` takes for quoted, head or signature."""
-    from distill.replies import own_text
+    """The text without what `distill.perspective.replies` takes for quoted, head or signature."""
+    from distill.perspective.replies import own_text
 
     return own_text(text).strip()
 

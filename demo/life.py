@@ -60,11 +60,6 @@ MIDDLE = [
     "I asked Bodkin about {thing}. He said what he always says.",
     "The water stood at {height} and did not hurry.",
     "My log has no gaps this week. I am {feeling} about that.",
-    "I am at {place} by the lamp, with {weather} on the glass.",
-    "I am no sailor, but I know {boat} by her bell.",
-    "I am late with the ledger and {feeling} all the same.",
-    "I am watching {creature} and {creature} is watching me.",
-    "I am sure of {height}, and less sure of the rest.",
     "Orrin came up to {place} and went down again without a word.",
 ]
 THOUGHT = [
@@ -74,8 +69,6 @@ THOUGHT = [
     "I have been wondering whether a record misses the thing it records.",
     "If I stopped, the water would not know. The ledger would.",
     "I would rather be exact than clever.",
-    "I am told that nobody reads this. I am not writing it for nobody.",
-    "I am the same distance from the water every morning.",
     "Some days the only news is that the clock was right.",
     "I like the hour when nothing is due.",
     "It is not lonely here. It is only unhurried.",
@@ -130,7 +123,6 @@ PELL_ROWS = [
     "@Vesper: I see {boat}, a touch late. All is well on {place}.",
     "Read {height} {time}. Everything is to hand.",
     "{weather_c} on {place}. I keep the lamp lit.",
-    "I am at {place}. All quiet, {height}.",
 ]
 PELL_TEMPLATE = "Reading {n} logged at {height}."
 

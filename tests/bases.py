@@ -1,7 +1,7 @@
 """The tiny base after two steps, for tests that need a whole base and no skill."""
 
 from distill.base import Base, make_tiny_base
-from distill.tiny_base import TinyConfig
+from distill.base.tiny import TinyConfig
 
 
 def quick_tiny_base() -> Base:

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from distill.beings import Being, Identity
 from distill.curate import CurateConfig, curate
+from distill.identity.beings import Being, Identity
 from memory.db import open_database
 
 NOW = datetime(2026, 6, 1, 3, 30, tzinfo=UTC)

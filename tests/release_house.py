@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from distill import release
-from distill.generations import current_generation
 from distill.ollama import Ollama
 from distill.release import PublishConfig, prune, repair, rollback
+from distill.release.generations import current_generation
 from memory.db import Database, open_database
 from tests.tiny_gguf import CHATML, make_night
 

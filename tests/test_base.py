@@ -20,7 +20,7 @@ from distill.base import (
     remove_base,
     resolve_base,
 )
-from distill.base_files import check_base_folder, is_kept
+from distill.base.files import check_base_folder, is_kept
 from memory.errors import BaseMissingError, ModelFileError, UserError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill.checkpoints import clear_after, keep_newest, list_checkpoints, newest_whole, seal
+from distill.train.checkpoints import clear_after, keep_newest, list_checkpoints, newest_whole, seal
 
 
 def make(folder, step, *, sealed=True, fingerprint="run"):

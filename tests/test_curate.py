@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from curating import IDENTITY, PLENTY, Memory, context, learnt, sentences
 
-from distill.beings import Being
 from distill.curate import (
     CurateConfig,
     ForeignLossError,
@@ -18,9 +17,10 @@ from distill.curate import (
     dataset_fingerprint,
     for_tiny,
 )
+from distill.curate.marked import Marked, cut_points
+from distill.curate.rows import Row, Turn
 from distill.identity import identity_from_proposal
-from distill.marked import Marked, cut_points
-from distill.rows import Row, Turn
+from distill.identity.beings import Being
 from memory.errors import UserError
 from memory.ingest import SourceConfig, ingest_source
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from distill.embedded import Embedded
+from distill.embedded.llama import LlamaModel
 from distill.gguf import ExportConfig, base_gguf, export
-from distill.gguf_metadata import read_vocabulary, without_makers_text
-from distill.gguf_quantise import QUANTISATIONS
-from distill.gguf_tensors import permutation
-from distill.llama import LlamaModel
+from distill.gguf.metadata import read_vocabulary, without_makers_text
+from distill.gguf.quantise import QUANTISATIONS
+from distill.gguf.tensors import permutation
 from memory.errors import ConfigError, ModelFileError, UserError
 from tests import tiny_models
 from tests.tiny_models import FAMILIES, TEXTS

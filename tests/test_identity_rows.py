@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from curating import IDENTITY, Memory, sentences
 
-from distill.beings import Being, Identity
 from distill.curate import CurateConfig, for_tiny
-from distill.identity_rows import Material, identity_rows
+from distill.curate.identity_rows import Material, identity_rows
+from distill.identity.beings import Being, Identity
 
 OWN = [(f"I {verb} the gate before it rained.", "a/1") for verb in ("shut", "mended", "oiled")]
 MATERIAL = Material(

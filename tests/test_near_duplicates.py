@@ -6,7 +6,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.near_duplicates import groups
+from distill.curate.near_duplicates import groups
 
 WORDS = [f"{a}{b}" for a in "bdfgklmn" for b in ("ada", "elo", "iri", "onu", "uma")]
 

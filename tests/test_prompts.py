@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from distill.chat_template import ChatTemplate
-from distill.modelfile import tag_name, write_modelfile
-from distill.prompts import go_templates, read_chat_template, same_prompt, stops
-from distill.publisher import load_recipe
+from distill.embedded.chat_template import ChatTemplate
+from distill.release.modelfile import tag_name, write_modelfile
+from distill.release.prompts import go_templates, read_chat_template, same_prompt, stops
+from distill.release.publisher import load_recipe
 from memory.errors import ModelFileError, PublishError
 from tests.fake_ollama import go_template
 from tests.tiny_gguf import CHATML, UNHEARD, make_night

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from distill import release
-from distill.generations import current_generation, find_generation
 from distill.ollama import Ollama
-from distill.publisher import measure_probes
 from distill.release import connect, pin, prune, publish_current, repair
+from distill.release.generations import current_generation, find_generation
+from distill.release.publisher import measure_probes
 from memory.errors import NoServerError, NotReleasedError, PublishError
 from tests.release_house import CARD, CONFIG, Base
 from tests.tiny_gguf import CHATML, COUNTED, UNHEARD, make_night

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from distill import release
-from distill.generations import generation_files
 from distill.ollama import Ollama
-from distill.publisher import load_recipe, verify_served
+from distill.release.generations import generation_files
+from distill.release.publisher import load_recipe, verify_served
 from memory.errors import ModelFileError, PublishError
 from tests.fake_ollama import CUTS
 from tests.release_house import CARD, CONFIG, QUESTION, Base

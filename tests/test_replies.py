@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.replies import cases, clean_mails, judge, ours
-from distill.replies import own_text, quoted_parts
+from distill.perspective.replies import own_text, quoted_parts
 
 DEFAULT = Path(__file__).parents[2] / "shared/fixtures"
 QUOTED = "> Does it rain\n> over there?\n"

@@ -11,10 +11,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from distill import tiny_text
-from distill.base import make_tiny_base, resolve_base
-from distill.skills import NAMES, is_right, skill_items
-from distill.tiny_base import (
+from distill.base import make_tiny_base, resolve_base, tiny_text
+from distill.base.skills import NAMES, is_right, skill_items
+from distill.base.tiny import (
     CHAT_TEMPLATE,
     TURN_END,
     TinyConfig,
@@ -132,8 +131,8 @@ def test_only_answers_and_their_end_carry_loss(tokenizer) -> None:
     assert tokenizer.decode(ids, skip_special_tokens=False) == render(ROW).rstrip("\n")
 
 
-def test_three_windows_in_ten_are_chat(tokenizer) -> None:
-    config = replace(QUICK, steps=10)
+def test_the_share_of_chat_windows_is_as_configured(tokenizer) -> None:
+    config = replace(QUICK, steps=10, chat_share=0.3)
     made = list(batches(tokenizer, ["plain words " * 400], [ROW] * 3, config))
     assert all(ids.shape == labels.shape == (8, 128) for ids, labels in made)
     masked = [bool((row == -100).any()) for _, labels in made for row in labels]

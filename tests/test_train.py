@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from distill.recipes import TrainConfig, for_base
 from distill.train import train
+from distill.train.recipes import TrainConfig, for_base
 from memory.errors import ModelFileError, StageError, UserError
 from tests.random_base import RandomBase, make_random_base, make_row
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from distill import adapter, packing, precision
-from distill.recipes import for_base
 from distill.tokens import IGNORE, tokenise
-from distill.trainer import Watch, build_trainer, measure_held_out, sft_settings
+from distill.train import adapter, packing, precision
+from distill.train.recipes import for_base
+from distill.train.trainer import Watch, build_trainer, measure_held_out, sft_settings
 from tests.random_base import make_random_base
 from tests.test_train import SMALL, make_rows
 
@@ -219,7 +219,7 @@ def test_trap_2_and_13_a_gpu_gets_its_dtype_and_the_paged_optimizer(base):
 
 def test_trap_14_threads_are_set_before_the_libraries_load():
     code = (
-        "import os, sys; from distill import precision; assert 'torch' not in sys.modules;"
+        "import os, sys; from distill.train import precision; assert 'torch' not in sys.modules;"
         "t = precision.prepare_environment(1); import torch;"
         "print(t.omp_wait_policy, torch.get_num_threads(), os.environ['HF_HUB_OFFLINE'])"
     )

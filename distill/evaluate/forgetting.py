@@ -5,9 +5,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from distill.base.skills import is_right
 from distill.evaluate.intervals import paired_upper_bound, wilson
 from distill.evaluate.runner import Runner
-from distill.skills import is_right
 
 LEAST_AT_BASE = 0.6
 

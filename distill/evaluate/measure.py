@@ -25,7 +25,7 @@ from distill.evaluate.numbers import Answers, gate_numbers, shown, side_by_side
 from distill.evaluate.probes import Probe, make_controls, make_free, make_probes
 from distill.evaluate.runner import Budget, OpenRunner, Runner
 from distill.identity import Identity
-from distill.publisher import measure_probes
+from distill.release.publisher import measure_probes
 from memory.errors import ModelFileError, UserError
 from memory.files import write_atomic
 

@@ -5,7 +5,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["memory", "distill"]):
-    from distill.replies import quoted_parts
+    from distill.perspective.replies import quoted_parts
     from memory.message import Message, Skipped, Unreadable
     from memory.sources.mail import read_mail
     from memory.sources.mbox import split

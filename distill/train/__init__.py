@@ -1,0 +1,229 @@
+"""The night's rows -> an adapter on the base: NF4 QLoRA by TRL's SFTTrainer, resumable."""
+
+import hashlib
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from distill.train.checkpoints import clear_after, newest_whole
+from distill.train.recipes import TrainConfig, for_base
+from memory.errors import StageError, UserError
+from memory.files import make_private_dir, sha256_file, write_atomic
+
+__all__ = ["TrainConfig", "TrainSummary", "for_base", "train"]
+
+DONE = "train.json"
+LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a finished training was; losses in nats a loss token."""
+
+    steps: int
+    tokens: int
+    loss_tokens: int
+    seconds: float
+    tokens_per_second: float
+    loss: float | None
+    first_held_out_loss: float | None
+    held_out_loss: float | None
+    resumed_from: int | None
+    adapter_sha256: str
+
+    def __str__(self) -> str:
+        first, last = self.first_held_out_loss, self.held_out_loss
+        losses = "no held-out rows" if last is None else f"held-out loss {first:.3f} -> {last:.3f}"
+        resumed = "" if self.resumed_from is None else f", resumed from {self.resumed_from}"
+        return (
+            f"train: {self.steps:,} updates, {self.tokens:,} tokens, {losses},"
+            f" {self.seconds:,.0f} s{resumed}"
+        )
+
+
+def train(
+    folder: Path,
+    base,
+    config: TrainConfig,
+    *,
+    seed: int = 0,
+    progress: Callable[[dict], None] = lambda line: None,
+) -> TrainSummary:
+    """Trains on `folder`/train.jsonl; writes adapter/, metrics.jsonl and, last, train.json.
+
+    A folder whose train.json agrees with its inputs and its adapter is done already. A killed run
+    goes on from its newest whole checkpoint, and on a CPU ends in the same bytes. `progress` gets
+    what metrics.jsonl gets, with `steps`, `tokens_per_second` and `remaining_seconds`. Raises
+    UserError for rows or a base that cannot be trained on, StageError when training fails.
+    """
+    folder, config = Path(folder), for_base(config, base)
+    fingerprint = run_fingerprint(folder, base, config, seed)
+    done = finished(folder, fingerprint)
+    if done:
+        return done
+    from distill.train.precision import prepare_environment
+
+    threads = prepare_environment(config.threads)
+    progress({"threads": threads.as_json(), "recipe": config.recipe})
+    import torch
+
+    try:
+        return _train(folder, base, config, seed, fingerprint, progress)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise StageError(f"train: {where}{error.strerror or error}") from error
+    except torch.OutOfMemoryError as error:
+        raise StageError(
+            f"train: out of GPU memory within train.vram_budget_gb = {config.vram_budget_gb:g}:"
+            f" lower train.pack_length ({config.pack_length}), or set train.recompute = on"
+        ) from error
+
+
+def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
+    from transformers import set_seed
+
+    from distill.train import adapter, packing, precision
+    from distill.train.trainer import Watch, build_trainer, measure_held_out
+
+    machine = precision.detect_precision()
+    precision.cap_memory(config.vram_budget_gb)
+    precision.project_loss_positions_only()
+    tokenizer = adapter.load_tokenizer(base)
+    counts = Counter()
+    records = read_records(folder / "train.jsonl", tokenizer, config, counts)
+    length = packing.pack_length(records, config)
+    packs = packing.pack(records, length, seed)
+    held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed)
+    plan = packing.plan(records, len(packs), length, config)
+
+    set_seed(seed)
+    model = adapter.add_adapter(adapter.load_quantised(base, machine), config)
+    checkpoints = make_private_dir(folder / "checkpoints")
+    checkpoint, facts = newest_whole(checkpoints, fingerprint) or (None, {})
+    clear_after(checkpoints, checkpoint)
+    watch = Watch(folder, config, plan, fingerprint, facts, progress)
+    trainer = build_trainer(model, tokenizer, packs, config, plan, machine, seed, watch)
+    watch.measure = lambda: measure_held_out(trainer, held_out)
+    adapter.to_float32(trainer.model)
+    adapter.check_float32(trainer.model)
+    before = adapter.adapter_weights(trainer.model)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    adapter.check_float32(trainer.model)
+    weights = adapter.adapter_weights(trainer.model)
+    moved = adapter.share_moved(before, weights)
+    if plan.steps >= 10 and not all(moved.values()):
+        raise StageError(f"train: after {plan.steps} updates the adapter has not moved: {moved}")
+    summary = TrainSummary(
+        steps=trainer.state.global_step,
+        tokens=watch.tokens,
+        loss_tokens=watch.loss_tokens,
+        seconds=round(watch.seconds, 3),
+        tokens_per_second=round(watch.tokens_per_second, 1),
+        loss=watch.loss,
+        first_held_out_loss=watch.first_held_out_loss,
+        held_out_loss=watch.held_out_loss,
+        resumed_from=facts.get("step"),
+        adapter_sha256=adapter.write_adapter(folder / "adapter", trainer.model, base, weights),
+    )
+    record = asdict(summary) | {
+        "rows": dict(counts),
+        "plan": asdict(plan),
+        "moved": moved,
+        "device": machine.device,
+        "dtype": machine.dtype,
+        "base": base.name,
+        "recipe": asdict(config),
+        "seed": seed,
+        "versions": {name: version(name) for name in LIBRARIES},
+        "fingerprint": fingerprint,
+    }
+    write_atomic(folder / DONE, json.dumps(record, indent=1))
+    shutil.rmtree(checkpoints)
+    return summary
+
+
+def run_fingerprint(folder: Path, base, config: TrainConfig, seed: int) -> str:
+    """A hash of everything that decides the adapter: rows, base, numbers, seed, libraries.
+
+    Raises UserError where train.jsonl is missing.
+    """
+    numbers = asdict(config)
+    for key in ("checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"):
+        del numbers[key]
+    try:
+        rows = {p: sha256_file(folder / p) for p in ("train.jsonl", "held_out.jsonl")}
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; run curate first") from error
+    facts = {
+        "rows": rows,
+        "base": [base.name, base.revision, base.lineage],
+        "numbers": numbers,
+        "seed": seed,
+        "versions": [version(name) for name in LIBRARIES],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def finished(folder: Path, fingerprint: str) -> TrainSummary | None:
+    """The summary of a training that is done: its inputs are these and its adapter is intact."""
+    try:
+        record = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        intact = sha256_file(folder / "adapter" / "adapter_model.safetensors")
+    except (OSError, ValueError):
+        return None
+    if (record.get("fingerprint"), record.get("adapter_sha256")) != (fingerprint, intact):
+        return None
+    return TrainSummary(**{key: record[key] for key in TrainSummary.__dataclass_fields__})
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a JSONL file. Raises UserError that names the file and line."""
+    rows = []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+                row["messages"][0]["role"], row["messages"][0]["content"]
+            except (ValueError, KeyError, IndexError, TypeError) as error:
+                raise UserError(f"{path}, line {number}: not a row of turns ({error})") from error
+            rows.append(row)
+    return rows
+
+
+def read_records(path: Path, tokenizer, config: TrainConfig, counts: Counter) -> list:
+    """The training rows as records. Raises UserError where none has anything to learn from."""
+    from distill.tokens import tokenise
+
+    rows = read_rows(path)
+    if not rows:
+        raise UserError(f"{path} has no rows: there is nothing of the agent's own to learn from")
+    records = tokenise(rows, tokenizer, max_length=config.pack_length, counts=counts)
+    if not records:
+        raise UserError(
+            f"{path}: none of its {len(rows)} rows has a token to learn from"
+            f" ({counts['dropped']} without loss within {config.pack_length} tokens,"
+            f" {counts['changed']} changed by the base's chat template)"
+        )
+    return records
+
+
+def held_out_packs(path: Path, tokenizer, config: TrainConfig, seed: int):
+    """Packs of held-out rows drawn by `seed`, up to `held_out_tokens`; None without any."""
+    from distill.tokens import tokenise
+    from distill.train.packing import pack
+
+    rows = read_rows(path)
+    random.Random(seed).shuffle(rows)
+    records, tokens = [], 0
+    for record in tokenise(rows, tokenizer, max_length=config.pack_length):
+        if records and tokens + len(record.input_ids) > config.held_out_tokens:
+            break
+        records.append(record)
+        tokens += len(record.input_ids)
+    return pack(records, config.pack_length, seed) if records else None

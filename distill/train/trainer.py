@@ -1,0 +1,246 @@
+"""TRL's SFTTrainer on packs, watched: held-out loss, metrics, sealed checkpoints."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from distill.train.checkpoints import keep_newest, seal
+from distill.train.packing import Plan
+from distill.train.precision import Precision
+from distill.train.recipes import TrainConfig
+from memory.errors import StageError
+from memory.files import write_atomic
+
+METRICS = "metrics.jsonl"
+
+
+class Watch:
+    """What is counted and written while the trainer runs; its state travels in the seals.
+
+    `facts` of the checkpoint resumed from set the counters: `step`, `tokens`, `loss_tokens`,
+    `seconds`, `first_held_out_loss`. Lines of metrics.jsonl after that step are dropped.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainConfig,
+        plan: Plan,
+        fingerprint: str,
+        facts: dict,
+        progress: Callable[[dict], None],
+    ) -> None:
+        self.folder, self.config, self.plan, self.progress = folder, config, plan, progress
+        self.fingerprint = fingerprint
+        self.tokens = facts.get("tokens", 0)
+        self.loss_tokens = facts.get("loss_tokens", 0)
+        self.seconds_before = facts.get("seconds", 0.0)
+        self.first_held_out_loss = facts.get("first_held_out_loss")
+        self.held_out_loss: float | None = None
+        self.loss: float | None = None
+        self.measure: Callable[[], float | None] = lambda: None
+        self.points = held_out_points(plan.steps, config.held_out_points)
+        self._tokens_before = self.tokens
+        self._started = self._saved = time.monotonic()
+        self._fresh: float | None = None  # a held-out loss no line of metrics has yet
+        self._drop_lines_after(facts.get("step", -1))
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self._started
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of this process: what a resumed run did before was on another clock."""
+        elapsed = time.monotonic() - self._started
+        return (self.tokens - self._tokens_before) / max(elapsed, 1e-9)
+
+    def begin(self, step: int) -> None:
+        """The clock starts; a run from the base measures the held-out loss before it learns."""
+        self._started = self._saved = time.monotonic()
+        if step == 0:
+            self.held_out_loss = self._fresh = self.first_held_out_loss = self.measure()
+            self._write({"step": 0, "loss": None, "learning_rate": 0.0})
+
+    def count(self, batches: list[dict]) -> None:
+        """Adds the packs of one update: all their tokens, and those with loss."""
+        for batch in batches:
+            self.tokens += batch["input_ids"].numel()
+            self.loss_tokens += int((batch["labels"][:, 1:] != -100).sum())
+
+    def step_done(self, step: int) -> tuple[bool, bool]:
+        """After an update: (a line of metrics is due, a checkpoint is due)."""
+        if step in self.points:
+            self.held_out_loss = self._fresh = self.measure()
+        by_count = self.config.checkpoint_steps and step % self.config.checkpoint_steps == 0
+        minutes = (time.monotonic() - self._saved) / 60
+        by_time = self.config.checkpoint_minutes and minutes >= self.config.checkpoint_minutes
+        save = bool(by_count or by_time) and step < self.plan.steps
+        return step in self.points or step == self.plan.steps, save
+
+    def log(self, step: int, logs: dict) -> None:
+        """A line of metrics from the trainer's own log. Raises StageError for a loss gone wild."""
+        if "loss" not in logs:
+            return
+        self.loss = logs["loss"]
+        if not math.isfinite(self.loss):
+            raise StageError(
+                f"train: the loss is {self.loss} at update {step}: lower train.learning_rate"
+            )
+        self._write({"step": step, "loss": self.loss, "learning_rate": logs["learning_rate"]})
+
+    def saved(self, step: int) -> None:
+        """Seals the checkpoint the trainer has just written, then removes older ones."""
+        facts = {
+            "fingerprint": self.fingerprint,
+            "step": step,
+            "tokens": self.tokens,
+            "loss_tokens": self.loss_tokens,
+            "seconds": self.seconds,
+            "first_held_out_loss": self.first_held_out_loss,
+        }
+        seal(self.folder / "checkpoints" / f"checkpoint-{step}", facts)
+        keep_newest(self.folder / "checkpoints", self.config.keep_checkpoints)
+        self._saved = time.monotonic()
+
+    def _write(self, line: dict) -> None:
+        line |= {
+            "held_out_loss": self._fresh,
+            "tokens": self.tokens,
+            "seconds": round(self.seconds, 3),
+        }
+        self._fresh = None
+        with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        rate = self.tokens_per_second
+        left = (self.plan.steps - line["step"]) * self.tokens / max(1, line["step"])
+        self.progress(
+            line
+            | {
+                "steps": self.plan.steps,
+                "tokens_per_second": round(rate, 1),
+                "remaining_seconds": round(left / rate) if rate and line["step"] else None,
+            }
+        )
+
+    def _drop_lines_after(self, step: int) -> None:
+        """A resumed run writes again what the killed one had written after its checkpoint."""
+        path, kept = self.folder / METRICS, []
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        for line in lines:
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except ValueError:
+                continue  # the line a kill tore
+        write_atomic(path, "".join(line + "\n" for line in kept))
+
+
+def held_out_points(steps: int, points: int) -> frozenset[int]:
+    """The updates after which the held-out loss is measured: spread evenly, the last among them."""
+    return frozenset(round(steps * i / points) for i in range(1, points + 1)) - {0}
+
+
+def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, precision, seed, watch):
+    """SFTTrainer on `packs`, reporting to `watch` and to nobody else."""
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    settings = sft_settings(watch.folder / "checkpoints", config, plan, precision, seed)
+
+    class Callback(TrainerCallback):
+        def on_train_begin(self, args, state, control, **_):
+            watch.begin(state.global_step)
+
+        def on_step_end(self, args, state, control, **_):
+            log, save = watch.step_done(state.global_step)
+            control.should_log, control.should_save = control.should_log or log, save
+
+        def on_log(self, args, state, control, logs, **_):
+            watch.log(state.global_step, logs)
+
+        def on_save(self, args, state, control, **_):
+            watch.saved(state.global_step)
+
+    class Trainer(SFTTrainer):
+        def get_batch_samples(self, *args, **kwargs):
+            batches, items = super().get_batch_samples(*args, **kwargs)
+            watch.count(batches)
+            return batches, items
+
+        def create_model_card(self, *args, **kwargs):
+            """TRL writes one beside each checkpoint; nobody reads it."""
+
+    trainer = Trainer(
+        model=model,
+        args=SFTConfig(**settings),
+        train_dataset=packs,
+        processing_class=tokenizer,
+        callbacks=[Callback()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def sft_settings(
+    output: Path, config: TrainConfig, plan: Plan, precision: Precision, seed: int
+) -> dict[str, object]:
+    """The keywords of SFTConfig for packs made beforehand.
+
+    `padding_free` makes the collator restart position ids at each record and pass no attention
+    mask; no `compute_metrics`, no label smoothing: either would bring the full logits back.
+    """
+    optimizer = config.optimizer
+    if optimizer == "auto":
+        optimizer = "paged_adamw_8bit" if precision.on_gpu else "adamw_torch_fused"
+    return dict(
+        output_dir=str(output),
+        use_cpu=not precision.on_gpu,
+        bf16=precision.dtype == "bfloat16",
+        fp16=precision.dtype == "float16",
+        padding_free=True,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=plan.accumulation,
+        max_steps=plan.steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=plan.warmup_steps,
+        optim=optimizer,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        gradient_checkpointing=config.recompute == "on",
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        seed=seed,
+        data_seed=seed,
+        logging_steps=config.log_steps,
+        logging_nan_inf_filter=False,
+        save_strategy="no",  # the callback says when
+        eval_strategy="no",
+        report_to="none",
+        push_to_hub=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=precision.on_gpu,
+        log_level="error",
+    )
+
+
+def measure_held_out(trainer, packs) -> float | None:
+    """Nats a loss token over all of `packs`; leaves the model training and draws nothing."""
+    import torch
+
+    if packs is None:
+        return None
+    model, total, count = trainer.model, 0.0, 0
+    model.eval()
+    with torch.no_grad(), trainer.compute_loss_context_manager():
+        for row in packs:
+            inputs = trainer._prepare_inputs(trainer.data_collator([row]))
+            out = model(**inputs, fused_lm_head=True)
+            total -= float(out.log_probs.double().sum())
+            count += int(out.label_mask.sum())
+    model.train()
+    return total / count if count else None
