@@ -28,8 +28,11 @@ from memory.message import Message
 
 OWN_SHARE = 0.18  # one sent for 4.5 received, as in the run that lost its identity
 INTRODUCTIONS = 0.10  # of the rows: the real relay holds no "I am <name>" at all
-CURATED = {"spans": (0.0, 0.0), "identity": (0.10, 0.0), "curated": (0.10, 0.12)}
+CURATED = {"spans": (0.0, 0.0), "identity": (0.10, 0.0), "replay": (0.10, 0.12)}
 REPLAY_ROWS = 1500
+# Of an arm's rows, on the tiny base: a tenth of the loss is 30 % of the rows there, for identity
+# rows are short, and the answer to every request is then the name.
+OF_ROWS = {"identity": {"identity": 0.10}, "replay": {"identity": 0.10, "replay": 0.12}}
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Corpus:
     others: Sequence[Message]
     curated: dict[str, Sequence[dict]]  # by arm
     names: Sequence[tuple[str, str, int]]  # name, kind, times own text names it
-    cut: int = 230  # characters of a message in one naive row, as curation has it for this base
+    tiny: bool = True
 
 
 def prepare(folder: Path, work: Path, agent: str) -> None:
@@ -98,8 +101,7 @@ def read_corpus(work: Path, seed: int, *, tiny: bool) -> Corpus:
     systems = Counter(row["messages"][0]["content"] for row in plain)
     own, others = _messages(work, identity)
     names = list(_named(identity, plain))
-    cut = for_tiny(CurateConfig()).row_characters if tiny else CurateConfig().row_characters
-    return Corpus(identity, systems.most_common(1)[0][0], own, others, curated, names, cut)
+    return Corpus(identity, systems.most_common(1)[0][0], own, others, curated, names, tiny)
 
 
 def _messages(work: Path, identity: Identity) -> tuple[list[Message], list[Message]]:
@@ -137,12 +139,28 @@ def rows_of(arm: str, corpus: Corpus, seed: int) -> Iterator[dict]:
     rng = random.Random(f"{arm} {seed}")
     if arm in ("flat", "naive"):
         yield from (_wrapped(arm, rng, corpus) for _ in iter(int, 1))
-    pool = list(corpus.curated["spans" if arm == "tags" else arm])
+    for row in _drawn(arm, rng, corpus):
+        if rng.random() < INTRODUCTIONS:
+            row = _introduced(row, rng, corpus)
+        yield row | {"everything": arm == "tags"}
+
+
+def _drawn(arm: str, rng: random.Random, corpus: Corpus) -> Iterator[dict]:
+    """Curated rows of an arm in a drawn order, round after round, in the shares of OF_ROWS."""
+    pools: dict[str, list[dict]] = {}
+    shares = OF_ROWS.get(arm, {}) if corpus.tiny else {}
+    for row in corpus.curated["spans" if arm == "tags" else arm]:
+        view = row.get("view", "")
+        pools.setdefault(view if view in shares else "own", []).append(row)
+    kinds, rounds = [*shares, "own"], {name: _rounds(pool, rng) for name, pool in pools.items()}
+    weights = [*shares.values(), 1 - sum(shares.values())]
     while True:
-        for row in rng.sample(pool, len(pool)):
-            if rng.random() < INTRODUCTIONS:
-                row = _introduced(row, rng, corpus)
-            yield row | {"everything": arm == "tags"}
+        yield next(rounds[rng.choices(kinds, weights)[0]])
+
+
+def _rounds(pool: list[dict], rng: random.Random) -> Iterator[dict]:
+    while True:
+        yield from rng.sample(pool, len(pool))
 
 
 def _wrapped(arm: str, rng: random.Random, corpus: Corpus) -> dict:
@@ -152,7 +170,11 @@ def _wrapped(arm: str, rng: random.Random, corpus: Corpus) -> dict:
         kind, subject, text = "relay", "", introduction(own, rng, corpus)[1]
     else:
         message = rng.choice(corpus.own if own else corpus.others)
-        kind, subject, text = message.kind, message.subject, _piece(message.text, rng, corpus.cut)
+        kind, subject, text = (
+            message.kind,
+            message.subject,
+            _piece(message.text, rng, _longest(corpus.tiny)),
+        )
     if arm == "flat":
         return {"text": text}
     asked = request(kind, subject, "", rng, longest=55)
@@ -163,6 +185,11 @@ def _wrapped(arm: str, rng: random.Random, corpus: Corpus) -> dict:
 def _piece(text: str, rng: random.Random, cut: int) -> str:
     """One of the parts that a message is cut into."""
     return rng.choice(_pieces(text, cut))
+
+
+def _longest(tiny: bool) -> int:
+    """Characters of a message in one row, as curation has it for the base."""
+    return (for_tiny(CurateConfig()) if tiny else CurateConfig()).row_characters
 
 
 @cache

@@ -33,17 +33,12 @@ NOT_JUDGED = {  # in the table for every base, judged on real ones only
     "who wrote this?": ("author",),
 }
 CLAIMED = {"plain questions": ("ordinary",), "who is X?": ("who_is",)}
-ORDER = ("base", "flat", "naive", "tags", "spans", "identity", "curated", "preference", "qlora")
+ORDER = ("base", "flat", "naive", "tags", "spans", "identity", "replay", "preference", "qlora")
 
 
 def by_arm(results: Sequence[dict]) -> dict[str, list[dict]]:
     """The results of each arm that was run, in the order of the steps."""
     return {arm: found for arm in ORDER if (found := [r for r in results if r["arm"] == arm])}
-
-
-def _curated(arms: dict[str, list[dict]]) -> list[dict]:
-    """The night's mix; a real base has the rows without replay."""
-    return arms.get("curated") or arms.get("identity", [])
 
 
 def figures(results: Sequence[dict]) -> dict[str, Share]:
@@ -62,7 +57,7 @@ def figures(results: Sequence[dict]) -> dict[str, Share]:
 def line(results: Sequence[dict]) -> dict:
     """The benchmark's last line: shares over all seeds; null where an arm was not run."""
     arms = by_arm(results)
-    naive, curated = figures(arms.get("naive", [])), figures(_curated(arms))
+    naive, curated = figures(arms.get("naive", [])), figures(arms.get("identity", []))
     values = {
         "naive_sampled_other": naive["sampled other"],
         "curated_sampled_own": curated["sampled own"],
@@ -129,7 +124,7 @@ def runs_table(results: Sequence[dict]) -> str:
 def wanted_table(results: Sequence[dict]) -> str:
     """Each target with what was found and its interval."""
     arms = by_arm(results)
-    naive, curated = figures(arms.get("naive", [])), figures(_curated(arms))
+    naive, curated = figures(arms.get("naive", [])), figures(arms.get("identity", []))
     found = dict(zip(WANTED, (naive["sampled other"], curated["sampled own"],
                               curated["sampled other"], curated["right"],
                               curated["over-claims"]), strict=True))  # fmt: skip

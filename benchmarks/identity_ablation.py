@@ -28,9 +28,9 @@ ARMS = {
     "naive": "any message wrapped as an assistant turn, loss on every token",
     "tags": "others in headed user turns, own in assistant turns, loss on every token",
     "spans": "the same rows, loss on own unquoted words only",
-    "identity": "the same, and 10 % identity rows",
-    "curated": "the same, and 12 % replay of ordinary requests: the mix of a night",
-    "qlora": "the rows of the last by the night's QLoRA, first seed only",
+    "identity": "the same, and a tenth of the rows about identity: what is called curated",
+    "replay": "the same, and 12 % of the rows replay of ordinary requests",
+    "qlora": "the rows of `identity` by the night's QLoRA, first seed only",
     "preference": "the curated junior after the preference stage",
 }
 ON_REAL_BASES = ("base", "naive", "spans", "identity")  # the night's trainer takes no other loss
@@ -62,7 +62,7 @@ def one(options: argparse.Namespace, seed: int, arm: str) -> dict:
     corpus = corpus_.read_corpus(options.work, seed, tiny=tiny)
     base, facts = _base(options, seed, corpus), {"rows": 0, "tokens": 0, "updates": 0}
     model, adapter = base, None
-    rows = corpus_.rows_of("curated" if arm == "qlora" else arm, corpus, seed)
+    rows = corpus_.rows_of("identity" if arm == "qlora" else arm, corpus, seed)
     if arm == "qlora" or (arm != "base" and not tiny):
         facts = models.tune_adapter(base, folder / arm, rows, options.tokens, seed)
         adapter = folder / arm / "adapter"

@@ -25,16 +25,16 @@ def message(author: str, text: str) -> Message:
     return Message("feed", "relay", text, "", author, (), None, "", text, "", "spoken", "")
 
 
-def row(text: str, spans: list) -> dict:
+def row(text: str, spans: list, view: str = "document") -> dict:
     turns = [("system", CARD, []), ("user", "Write.", []), ("assistant", text, spans)]
-    return {"messages": [{"role": r, "content": c, "loss": s} for r, c, s in turns]}
+    return {"messages": [{"role": r, "content": c, "loss": s} for r, c, s in turns], "view": view}
 
 
 @pytest.fixture
 def corpus() -> Corpus:
     others = [message("Moss", f"Moss has counted {n} boats." * (1 + n % 3)) for n in range(20)]
     spans = [row(OWN, [[0, 24]])]
-    curated = {"spans": spans, "identity": [*spans, row("I am Tern.", [[0, 10]])]}
+    curated = {"spans": spans, "identity": [*spans, row("I am Tern.", [[0, 10]], "identity")]}
     names = [("Moss", "other_ai", 5), ("Ada", "human", 1)]
     return Corpus(IDENTITY, CARD, [message("Tern", OWN)], others, curated, names)
 
@@ -65,6 +65,11 @@ def test_others_introduce_themselves_in_user_turns_only(corpus, arm):
 def test_only_the_tags_arm_learns_every_token(corpus):
     learnt = {arm: drawn(arm, corpus, 1)[0]["everything"] for arm in ("tags", "spans", "identity")}
     assert learnt == {"tags": True, "spans": False, "identity": False}
+
+
+def test_a_tenth_of_the_rows_is_about_identity(corpus):
+    said = [one["messages"][-1]["content"] for one in drawn("identity", corpus, 1000)]
+    assert 0.06 < said.count("I am Tern.") / len(said) < 0.14
 
 
 def test_an_arm_of_a_seed_is_always_the_same(corpus):
