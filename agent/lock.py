@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from memory.errors import BusyError, UserError
+
+DYING_SECONDS = 5.0  # a killed night's stage holds the lock until the kernel has ended it too
 
 
 class Lock:
@@ -18,20 +21,38 @@ class Lock:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        deadline = time.monotonic() + DYING_SECONDS
+        while not self._taken():
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip()
-            os.close(self._fd)
-            raise BusyError(
-                f"{self.what} (process {holder or 'unknown'}, {self.path}): try again later"
-            ) from None
+            if _is_alive(holder) or time.monotonic() > deadline:
+                os.close(self._fd)
+                raise BusyError(
+                    f"{self.what} (process {holder or 'unknown'}, {self.path}): try again later"
+                )
+            time.sleep(0.05)
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)
         return self
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def __exit__(self, *exc) -> None:
         os.close(self._fd)
 
     def fileno(self) -> int:
         return self._fd
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -377,8 +377,11 @@ def stop_night(config: Config) -> bool:
         with Lock(config.home / "night.lock", "a night is running"):
             return False
     except BusyError:
-        if row:
-            os.kill(row[0], signal.SIGINT)
+        try:
+            if row:
+                os.kill(row[0], signal.SIGINT)
+        except ProcessLookupError:  # killed a moment ago
+            return False
         return bool(row)
 
 

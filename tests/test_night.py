@@ -54,7 +54,7 @@ def start(home, environment, *arguments):
 
 def is_running(home, stage):
     sql = "select 1 from stages where name = ? and status = 'running'"
-    if stage == "train" and not list(home.glob("nights/*/checkpoints/checkpoint-*")):
+    if stage == "train" and not list(home.glob("nights/*/checkpoints/checkpoint-*/sealed.json")):
         return False
     return bool(query(home, sql, stage))
 
