@@ -115,7 +115,9 @@ def test_without_room_or_base_no_night_begins(home, environment):
     assert query(home, "select count(*) from nights") == [(0,)]
 
 
-def test_an_agent_without_own_words_is_told_so(home, environment):
-    (home / "identity.toml").write_text('[agent]\nname = "Nobody"\n')
+def test_an_agent_without_own_words_is_told_so(home, environment, tmp_path):
+    relay = f"relay={tmp_path / 'relay.jsonl'}"
+    mute = ("init", "--yes", "--force", "--name", "Nobody", "--base", "tiny", "--source", relay)
+    assert junior(home, *mute).returncode == 0
     result = document(home, "night", **environment)
     assert result["verdict"] == "failed" and "Nobody" in result["reason"]
