@@ -470,9 +470,9 @@ def chat(
 @app.command()
 def run() -> None:
     """The daemon: watch, scan, and start the night when it is due."""
-    from agent.daemon import run_daemon
+    from agent.daemon import start_daemon
 
-    raise typer.Exit(run_daemon(_config()))
+    start_daemon()
 
 
 @service.command("install")

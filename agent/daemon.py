@@ -1,5 +1,6 @@
 """The daemon: a clock tick, watchers and scans, and the night as a child process."""
 
+import ctypes
 import logging
 import os
 import signal
@@ -12,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from agent.config import Config
+from agent.config import Config, load_config
 from agent.lock import Lock
 from agent.nights import ask
 from agent.status import set_state
 from agent.watch import Watcher
 from memory.db import open_database
 from memory.errors import UserError
-from memory.files import make_private_dir
+from memory.files import home_path, make_private_dir
 from memory.ingest import SourceConfig, ingest_source
 
 TICK_SECONDS = 60
@@ -80,6 +81,7 @@ class Daemon:
             if self.stopping.is_set():
                 return
             self.read(source.name)
+        ctypes.CDLL(None).malloc_trim(0)  # what a scan took goes back to the system
 
     def tick(self) -> None:
         """Once a minute: is a night due? The answer is the table's."""
@@ -161,3 +163,24 @@ def notify(state: str) -> None:
             channel.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
         except OSError as error:
             log.warning("sd_notify: %s", error.strerror)
+
+
+def start_daemon() -> None:
+    """Becomes the daemon: the same process, without what the command line has imported (10 MB)."""
+    environment = os.environ | {"MALLOC_ARENA_MAX": "1", "JUNIOR_HOME": str(home_path())}
+    path = os.pathsep.join(p for p in sys.path if p)
+    arguments = [sys.executable, "-m", "agent.daemon"]
+    os.execve(sys.executable, arguments, environment | {"PYTHONPATH": path})
+
+
+def main() -> int:
+    """`python -m agent.daemon`: the home is $JUNIOR_HOME."""
+    try:
+        return run_daemon(load_config(home_path()))
+    except UserError as error:
+        print(f"junior: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
