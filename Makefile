@@ -4,7 +4,7 @@ BIN := .venv/bin
 # llama-cpp-python is compiled here, without its multimodal part
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
-.PHONY: setup demo test lint lock clean
+.PHONY: setup demo test lint lock docs clean
 
 setup: .venv/.installed
 
@@ -26,6 +26,10 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# the README's table of keys and its tree, from the code
+docs: setup
+	$(BIN)/python -m docs.fill_readme
 
 # the lock files hold hashes and no index lines
 lock:

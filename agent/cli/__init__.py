@@ -1,0 +1,44 @@
+"""Every command of `junior`, a few lines over one function each."""
+
+import json
+import os
+import sys
+
+from agent.cli import home, memory, dataset, nights, juniors  # isort: skip (the help's order)
+from agent.cli.app import app
+from memory.errors import UserError
+
+__all__ = ["app", "dataset", "home", "juniors", "main", "memory", "nights"]
+
+
+def main() -> None:
+    """The `junior` command: exit 0 done, 1 failed, 2 wrong use, 3 the gate said no, 75 later."""
+    argv = _home_first(sys.argv[1:])
+    try:
+        app(args=argv)
+    except UserError as error:
+        if "--json" in argv:
+            print(json.dumps({"error": str(error)}))
+        print(f"junior: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+
+
+def _home_first(argv: list[str]) -> list[str]:
+    """`--home DIR` may stand after the command too: moved to the front, before any `--`."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    rest, home = [], []
+    i = 0
+    while i < end:
+        if argv[i] == "--home" and i + 1 < end:
+            home, i = argv[i : i + 2], i + 2
+        elif argv[i].startswith("--home="):
+            home, i = [argv[i]], i + 1
+        else:
+            rest.append(argv[i])
+            i += 1
+    return home + rest + argv[end:]
