@@ -154,6 +154,33 @@ def m002_fulltext_of_every_script(db: Any) -> None:
     index_new(db)
 
 
+FORGOTTEN = """
+create table forgotten (
+  id integer primary key,
+  author text unique,
+  message_id integer unique references messages (id) on delete cascade,
+  erased integer not null default 0,
+  since text not null
+);
+"""
+# What was erased stays so when its file is read again.
+FORGOTTEN_TRIGGERS = """
+create trigger erased_message before update of subject, text on messages
+when exists (select 1 from forgotten where message_id = old.id and erased) begin
+  select raise(ignore);
+end;
+create trigger erased_version before insert on versions
+when exists (select 1 from forgotten where message_id = new.message_id and erased) begin
+  select raise(ignore);
+end;
+"""
+
+
+def m003_forgotten(db: Any) -> None:
+    """Whom and what `junior forget` keeps out of every dataset from now on."""
+    _run(db, FORGOTTEN, FORGOTTEN_TRIGGERS)
+
+
 def _run(db: Any, tables: str, triggers: str) -> None:
     for statement in tables.split(";\n"):
         if statement.strip():
@@ -163,4 +190,4 @@ def _run(db: Any, tables: str, triggers: str) -> None:
             db.execute(trigger + "end")
 
 
-MIGRATIONS = (m001_tables, m002_fulltext_of_every_script)
+MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten)

@@ -48,6 +48,7 @@ def test_opening_again_migrates_nothing(tmp_path):
     assert [row["name"] for row in db["_sqlite_migrations"].rows] == [
         "m001_tables",
         "m002_fulltext_of_every_script",
+        "m003_forgotten",
     ]
 
 
