@@ -6,23 +6,11 @@ import pytest
 
 from distill.evaluate.forgetting import forgetting_numbers, graded, read_items
 from distill.evaluate.gate import GateConfig, forgetting_check
-from distill.evaluate.intervals import bootstrap, paired_upper_bound, wilson
+from distill.evaluate.intervals import bootstrap, paired_upper_bound
 from distill.evaluate.memorisation import choose_prefixes, continues_exactly
 from distill.evaluate.runner import Budget
 from distill.evaluate.voice import choose_rows, distinct_3, gain_numbers, loss_numbers
 from tests.fake_runner import FakeRunner, says_name
-
-
-def test_wilson_agrees_with_newcombe_1998():
-    # Newcombe (1998), Statistics in Medicine 17:857, table I: 81/263, 15/148, 0/20, 1/29.
-    for hits, n, low, high in [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ]:
-        assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
-    assert wilson(0, 0) is None
 
 
 def test_bootstrap_holds_the_mean_and_repeats_itself():
