@@ -1,11 +1,16 @@
 """Small homes for tests, made as an operator makes them: by the command line."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from agent.cli import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,9 +27,39 @@ def junior(home: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-def document(home: Path, *arguments: str, **environment: str) -> dict:
-    """The JSON document of a command."""
-    done = junior(home, *arguments, "--json", **environment)
+def here(
+    home: Path, *arguments: str, typed: str = "", **environment: str
+) -> subprocess.CompletedProcess:
+    """The same in this process, a second sooner; `typed` is its standard input."""
+    code, out, err = 0, io.StringIO(), io.StringIO()
+    with (
+        _environment(environment, typed),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main(["--home", str(home), *arguments])
+        except SystemExit as done:
+            code = done.code or 0
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str], typed: str) -> Iterator[None]:
+    before, terminal = dict(os.environ), sys.stdin
+    os.environ.update(values)
+    sys.stdin = io.StringIO(typed)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        sys.stdin = terminal
+
+
+def document(home: Path, *arguments: str, run=junior, **environment: str) -> dict:
+    """The JSON document of a command, run as a process of its own or `here`."""
+    done = run(home, *arguments, "--json", **environment)
     assert done.stdout.count("\n") == 1, done.stderr
     return json.loads(done.stdout)
 
@@ -41,7 +76,7 @@ def small_home(folder: Path, journals: int = 12) -> Path:
         (folder / "mail" / "cur" / path.name).write_bytes(path.read_bytes())
     rows = (life / "relay.jsonl").read_text().splitlines()[:60]
     (folder / "relay.jsonl").write_text("\n".join(rows) + "\n")
-    done = junior(
+    done = here(
         folder / "home", "init", "--yes", "--name", "Pell", "--address", "pell@carrow.example",
         "--operator", "Orrin Vale", "--beings", str(ROOT / "demo" / "beings.json"),
         "--base", "tiny", "--source", f"journals={folder / 'journals'}",

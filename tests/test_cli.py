@@ -1,18 +1,22 @@
 """Claims about the command line: documents, exit codes and plain words, on real homes."""
 
+import functools
 import json
 import stat
 
 import pytest
 
 from agent.cli import _home_first
-from tests.homes import ROOT, document, junior, small_home
+from tests import homes
+from tests.homes import ROOT, here, small_home
+
+document = functools.partial(homes.document, run=here)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     made = small_home(tmp_path_factory.mktemp("cli"), journals=6)
-    assert junior(made, "ingest").returncode == 0
+    assert here(made, "ingest").returncode == 0
     return made
 
 
@@ -87,25 +91,31 @@ def test_if_due_with_nothing_due_is_no_failure(home):
     ],
 )
 def test_mistakes_are_met_with_a_sentence_and_a_code(home, arguments, code, words):
-    done = junior(home, *arguments)
+    done = here(home, *arguments)
     assert done.returncode == code and words in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
+def test_a_process_ends_with_the_same_code_and_sentence(home):
+    done = homes.junior(home, "rollback")
+    assert done.returncode == 3 and done.stderr.startswith("junior: nothing is released yet")
+    assert homes.junior(home, "ingest").returncode == 0
+
+
 def test_errors_are_documents_too(home):
-    done = junior(home, "trace", "2020-01-01", "3", "--json")
+    done = here(home, "trace", "2020-01-01", "3", "--json")
     assert "no night" in json.loads(done.stdout)["error"] and done.returncode == 1
 
 
 def test_a_config_with_three_mistakes_lists_all_three(tmp_path):
     (tmp_path / "config.toml").write_text('[schedule]\nat = "x"\nfoo = 1\n[nonsense]\n')
-    done = junior(tmp_path, "status")
+    done = here(tmp_path, "status")
     assert done.returncode == 2 and done.stderr.count("\n  - ") == 3
 
 
 def test_beings_are_proposed_added_and_merged(tmp_path):
     home = small_home(tmp_path, journals=6)
-    junior(home, "ingest")
+    here(home, "ingest")
     document(home, "beings", "add", "Marigold", "--kind", "character")
     shown = document(home, "beings", "show")["beings"]
     assert {"Pell", "Vesper", "Marigold"} <= {being["name"] for being in shown}

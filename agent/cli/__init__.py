@@ -11,9 +11,9 @@ from memory.errors import UserError
 __all__ = ["app", "dataset", "home", "juniors", "main", "memory", "nights"]
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """The `junior` command: exit 0 done, 1 failed, 2 wrong use, 3 the gate said no, 75 later."""
-    argv = _home_first(sys.argv[1:])
+    argv = _home_first(sys.argv[1:] if argv is None else argv)
     try:
         app(args=argv)
     except UserError as error:
