@@ -11,7 +11,7 @@ from pathlib import Path
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from agent.schedule import ScheduleConfig
+from agent.schedule import BackupConfig, ScheduleConfig
 from distill.base import BaseConfig
 from distill.curate import CurateConfig
 from distill.evaluate.gate import GateConfig
@@ -32,6 +32,7 @@ class Config:
     sources: tuple[SourceConfig, ...] = ()
     base: BaseConfig = field(default_factory=BaseConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    backup: BackupConfig = field(default_factory=BackupConfig)
     curate: CurateConfig = field(default_factory=CurateConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
@@ -59,6 +60,7 @@ class Config:
 SECTIONS: dict[str, type] = {
     "base": BaseConfig,
     "schedule": ScheduleConfig,
+    "backup": BackupConfig,
     "curate": CurateConfig,
     "train": TrainConfig,
     "export": ExportConfig,

@@ -37,6 +37,21 @@ class ScheduleConfig:
         zone(self)
 
 
+@dataclass(frozen=True)
+class BackupConfig:
+    """`[backup]`: one a day, made by the daemon and by nights that a timer starts."""
+
+    daily: bool = field(default=True, metadata={"doc": "Make one a day, tried by a restore."})
+    keep: int = field(default=7, metadata={"doc": "Newest backups kept."})
+    folder: str = field(
+        default="", metadata={"doc": 'Where they lie; "": backups/ in the home. Better: elsewhere.'}
+    )
+
+    def __post_init__(self) -> None:
+        if self.keep < 1:
+            raise ValueError(f"keep must be at least 1, found {self.keep}")
+
+
 def parse_at(text: str) -> time:
     """ "03:30" as a time of day; ValueError in plain words otherwise."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memory.errors import BusyError, DatabaseError, UserError
-from memory.files import PRIVATE_FILE
+from memory.files import PRIVATE_FILE, make_private_dir
 from memory.fulltext import register
 from memory.message import Message
 from memory.migrations import MIGRATIONS
@@ -112,10 +112,32 @@ def _migrate(db: Database, path: Path) -> None:
     known = [migration.__name__ for migration in MIGRATIONS]
     if [migration.name for migration in migrations.applied(db)] == known:
         return
+    _keep_copy(db, path, known)
     with transaction(db):  # looked at again inside: another process may just have done it
         applied = {migration.name for migration in migrations.applied(db)}
         _refuse_unknown(db, path, applied, sorted(applied - set(known)))
         migrations.apply(db)
+
+
+def _keep_copy(db: Database, path: Path, known: list[str]) -> None:
+    """Before an older memory is migrated: `backups/memory-before-m003.db`, by SQLite's own API."""
+    applied = {migration.name for migration in migrations.applied(db)}
+    coming = [name for name in known if name not in applied]
+    if not applied or not coming or applied - set(known):
+        return
+    folder = make_private_dir(path.parent / "backups")
+    target = folder / f"{path.stem}-before-{coming[0].split('_')[0]}.db"
+    if target.exists():
+        return
+    half = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    os.close(os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+    try:
+        with contextlib.closing(sqlite3.connect(str(half))) as copy:
+            db.conn.backup(copy)
+            copy.execute("pragma journal_mode=delete")
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def _refuse_unknown(db: Database, path: Path, applied: set[str], later: list[str]) -> None:

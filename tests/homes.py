@@ -92,3 +92,27 @@ def until(condition, seconds: float, step: float = 0.1):
     while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(step)
     return found
+
+
+ANYTHING_GOES = {
+    "minutes": 1.0, "probes": 4, "controls": 4, "answer_tokens": 4, "free_tokens": 4, "right": 0.0,
+    "as_another": 1.0, "greedy_own": 0.0, "over_claims": 1.0, "free_as_another": 1.0,
+    "held_out_gain": -99.0, "stops": 0.0, "distinct_3": 0.0, "unique": 0.0, "forgotten": 1.0,
+}  # fmt: skip
+
+
+def let_pass(home: Path) -> Path:
+    """A gate that asks little and lets everything pass: for tests of what comes after it."""
+    import tomlkit
+
+    path = home / "config.toml"
+    document = tomlkit.parse(path.read_text())
+    gate = document["gate"]
+    for key, value in (("nonempty", 0.0), ("against_current", 99.0), ("free_texts", 1),
+                       ("forced_contexts", 2), ("held_out_rows", 4), ("skill_items", 4),
+                       ("prefixes", 1)):  # fmt: skip
+        gate[key] = value
+    for key, value in ANYTHING_GOES.items():
+        gate["tiny"][key] = value
+    path.write_text(tomlkit.dumps(document))
+    return home

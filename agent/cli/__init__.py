@@ -4,11 +4,12 @@ import json
 import os
 import sys
 
-from agent.cli import home, memory, dataset, nights, juniors  # isort: skip (the help's order)
+# in the help's order
+from agent.cli import home, memory, dataset, nights, juniors, keeping  # isort: skip
 from agent.cli.app import app
 from memory.errors import UserError
 
-__all__ = ["app", "dataset", "home", "juniors", "main", "memory", "nights"]
+__all__ = ["app", "dataset", "home", "juniors", "keeping", "main", "memory", "nights"]
 
 
 def main(argv: list[str] | None = None) -> None:

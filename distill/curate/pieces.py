@@ -12,7 +12,7 @@ from distill import perspective
 from distill.curate.config import CurateConfig
 from distill.curate.marked import Marked, merge
 from distill.curate.near_duplicates import groups
-from distill.curate.trust import Trust, read_recipients, registered, sender_key
+from distill.curate.trust import Forgotten, Trust, read_recipients, registered, sender_key
 from distill.identity.beings import WRITES_OWN_WORDS, Being, Identity
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.message import Message
@@ -94,6 +94,7 @@ class _Gather:
     def __init__(self, db, identity, config, own, now) -> None:
         self.db, self.identity, self.config, self.own = db, identity, config, own
         self.trust = Trust(db, identity, config, now)
+        self.forgotten = Forgotten(db, identity)
         self.out = Gathered()
         self.rooms: dict[str, deque[Heard]] = {}
         self.seen: set[bytes] = set()
@@ -107,6 +108,9 @@ class _Gather:
             view = self._speaker(message)
             self.out.by_author[_author_name(message, view.author)] += 1
             self.out.by_source[message.source] += 1
+            if self.forgotten.covers(id_, message):
+                self.out.dropped["forgotten"] += 1
+                continue
             if view.provenance == "own":
                 self._own(id_, message, view)
             else:
@@ -308,6 +312,7 @@ class _Gather:
         view = self._speaker(message)
         being = registered(self.identity, message.author, message.sent_at)
         known = self.trust.knows(message.author, being, row[1])
+        known = known and not self.forgotten.covers(row[0], message)
         return row[0] if view.provenance == "other" and known else None
 
 

@@ -1,4 +1,4 @@
-"""Whose text may stand in a row as context: registered beings, people written to, old senders."""
+"""Whose text may stand in a row: registered beings, people written to, old senders."""
 
 import json
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from distill.curate.config import CurateConfig
 from distill.identity.beings import Being, Identity, split_author
+from memory.message import Message
 
 
 class Trust:
@@ -33,6 +34,35 @@ class Trust:
             return True
         came_in = datetime.fromisoformat(ingested_at)
         return came_in <= self.first_import_until or came_in <= self.quarantined_since
+
+
+class Forgotten:
+    """Answers `covers(...)`: whether `junior forget` keeps a message out of every row."""
+
+    def __init__(self, db, identity: Identity, *, only: Iterable[str] | None = None) -> None:
+        """Reads the table once; `only` these authors, and no messages, instead of it."""
+        rows = db.execute("select author, message_id from forgotten").fetchall()
+        authors = [row[0] for row in rows if row[0]] if only is None else list(only)
+        self.ids = {row[1] for row in rows if row[1]} if only is None else set()
+        self.identity = identity
+        self.keys = {key for author in authors for key in _author_keys(author)}
+        beings = (identity.resolve(author) for author in authors)
+        self.names = {being.name for being in beings if being is not None}
+
+    def covers(self, id_: int, message: Message) -> bool:
+        """By its id, by any part of its author, or by who that was at the time."""
+        if id_ in self.ids:
+            return True
+        if not self.keys:
+            return False
+        being = self.identity.resolve(message.author, message.sent_at)
+        named = being is not None and being.name in self.names
+        return named or not self.keys.isdisjoint(_author_keys(message.author))
+
+
+def _author_keys(author: str) -> set[str]:
+    name, address = split_author(author)
+    return {part for part in (" ".join(name.casefold().split()), address) if part}
 
 
 def registered(identity: Identity, author: str, at: datetime | None) -> Being | None:
