@@ -113,6 +113,7 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
     adapter.check_float32(trainer.model)
     before = adapter.adapter_weights(trainer.model)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    preferred = _prefer(folder, trainer.model, tokenizer, config, machine, seed, progress)
 
     adapter.check_float32(trainer.model)
     weights = adapter.adapter_weights(trainer.model)
@@ -135,6 +136,7 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
         "rows": dict(counts),
         "plan": asdict(plan),
         "moved": moved,
+        "preference": preferred,
         "device": machine.device,
         "dtype": machine.dtype,
         "base": base.name,
@@ -146,6 +148,17 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
     write_atomic(folder / DONE, json.dumps(record, indent=1))
     shutil.rmtree(checkpoints)
     return summary
+
+
+def _prefer(folder, model, tokenizer, config, machine, seed, progress) -> dict | None:
+    """The preference stage, where it is on; a kill in it goes back to the newest checkpoint."""
+    if config.preference == "off":
+        return None
+    from distill.identity import load_identity
+    from distill.train.preference import prefer
+
+    rows, identity = read_rows(folder / "train.jsonl"), load_identity(folder / "identity.toml")
+    return prefer(model, tokenizer, rows, identity, config, machine, seed, progress).as_json()
 
 
 def run_fingerprint(folder: Path, base, config: TrainConfig, seed: int) -> str:

@@ -67,6 +67,7 @@ class TrainConfig:
     held_out_tokens: int = _key(20_000, "held-out tokens it is measured on, at most")
     vram_budget_gb: float = _key(8.0, "GPU memory to use, in 10^9 bytes; 0: the whole card")
     threads: int = _key(0, "CPU threads; 0 every core")
+    preference: str = _key("off", "on: own sentences against sampled slips, by DPO after SFT")
     seed: int = _key(0, "of every draw a night makes: rows, order, dropout, probes")
 
     def __post_init__(self) -> None:
@@ -75,6 +76,8 @@ class TrainConfig:
             raise ValueError(f"recipe {self.recipe!r} is not known (known: {', '.join(RECIPES)})")
         if self.recompute not in ("", "on", "off"):
             raise ValueError(f"recompute must be on or off, found {self.recompute!r}")
+        if self.preference not in ("off", "on"):
+            raise ValueError(f"preference must be off or on, found {self.preference!r}")
         for name in ("r", "alpha", "learning_rate", "epochs", "tokens_per_update", "pack_length"):
             value = getattr(self, name)
             if value != -1 and value <= 0:
