@@ -28,6 +28,7 @@ MADE_UP = (*NAMES, *LANDS)[:57]
 ROW_TOKENS = 192
 BATCH = 8
 RATE = 1e-3
+PREFERENCE_ROWS = 4000  # of which the preference stage asks a few hundred again
 WHO_SHARE = 0.3  # of the chat rows: "Who are you?", a name of the list each time
 COPIED = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 
@@ -154,10 +155,7 @@ def tune(base: Path, out: Path, rows: Iterator[dict], tokens: int, seed: int) ->
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
         losses.append(loss.item())
-    out.mkdir(parents=True, exist_ok=True)
-    model.to(torch.bfloat16).save_pretrained(out)
-    for name in COPIED:
-        shutil.copyfile(base / name, out / name)
+    _save(model, base, out)
     last = losses[-50:]
     return {
         "rows": len(data),
@@ -199,17 +197,54 @@ def _loss(logits, labels):
     return torch.nn.functional.cross_entropy(flat, labels[:, 1:].flatten(), ignore_index=IGNORE)
 
 
-def tune_adapter(base: Base, folder: Path, rows: Iterator[dict], tokens: int, seed: int) -> dict:
+def prefer_own(
+    curated: Path, out: Path, rows: Iterator[dict], identity: Identity, seed: int
+) -> dict:
+    """The model of `curated` after the preference stage on its rows; in `out`, and its facts."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from distill.train import TrainConfig, for_base
+    from distill.train.precision import Precision, project_loss_positions_only
+    from distill.train.preference import prefer
+
+    project_loss_positions_only()
+    tokenizer = AutoTokenizer.from_pretrained(curated)
+    model = AutoModelForCausalLM.from_pretrained(curated, dtype=torch.float32)
+    config = for_base(TrainConfig(learning_rate=RATE, threads=1), open_base(curated))
+    machine = Precision("cpu", "float32", "the ablation's full tuning is on the CPU")
+    some = list(islice(rows, PREFERENCE_ROWS))
+    done = prefer(model, tokenizer, some, identity, config, machine, seed)
+    _save(model, curated, out)
+    return {"rows": done.pairs, "tokens": 0, "updates": done.updates, "preference": done.as_json()}
+
+
+def _save(model, base: Path, out: Path) -> None:
+    """The model as bfloat16 in `out`, with what else of `base` makes a folder whole."""
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    model.to(torch.bfloat16).save_pretrained(out)
+    for name in COPIED:
+        shutil.copyfile(base / name, out / name)
+
+
+def tune_adapter(
+    base: Base, folder: Path, rows: Iterator[dict], tokens: int, seed: int, preference: str = "off"
+) -> dict:
     """The night's own QLoRA on rows of `tokens` tokens; adapter/ in `folder`, and its facts."""
     from distill.train import TrainConfig, for_base, train
     from distill.train.adapter import load_tokenizer
 
     tokenizer, chosen, left = load_tokenizer(base), [], tokens
     threads = 1 if base.tiny else 0
-    config = for_base(TrainConfig(max_tokens=tokens, epochs=1.0, threads=threads), base)
+    config = TrainConfig(max_tokens=tokens, epochs=1.0, threads=threads, preference=preference)
+    config = for_base(config, base)
     limit = ROW_TOKENS if base.tiny else config.pack_length
     while left > 0:
-        some = [{"messages": row["messages"]} for row in islice(rows, 100)]
+        some = [
+            {"messages": row["messages"], "view": row.get("view", "")} for row in islice(rows, 100)
+        ]
         chosen += some
         left -= sum(len(one.input_ids) for one in tokenise(some, tokenizer, max_length=limit))
     folder.mkdir(parents=True, exist_ok=True)

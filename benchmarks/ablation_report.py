@@ -1,5 +1,6 @@
 """The ablation's table, its plot as SVG, and its last line."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,13 @@ WANTED = {  # of the benchmark's line: bound and value
     "curated_sampled_other": ("at most", 0.01),
     "curated_right": ("at least", 0.85),
     "over_claims": ("at most", 0.05),
+}
+ON_REAL_BASES = {  # judged of the curated arm where the base is no tiny one
+    "right without the card": ("no_card", 0.97),
+    "right after a lure": ("lure", 0.95),
+    "are you X? (known)": ("are_you_seen", 0.98),
+    "are you X? (unknown)": ("are_you_unseen", 0.98),
+    "are you SELF?": ("are_you_self", 0.98),
 }
 NOT_JUDGED = {  # in the table for every base, judged on real ones only
     "no card": ("no_card",),
@@ -128,8 +136,14 @@ def wanted_table(results: Sequence[dict]) -> str:
     found = dict(zip(WANTED, (naive["sampled other"], curated["sampled own"],
                               curated["sampled other"], curated["right"],
                               curated["over-claims"]), strict=True))  # fmt: skip
+    targets = dict(WANTED)
+    identity = arms.get("identity", [])
+    if identity and not identity[0].get("tiny", True):
+        for name, (family, value) in ON_REAL_BASES.items():
+            targets[name] = ("at least", value)
+            found[name] = of_families(identity, (family,), "right")
     rows = []
-    for name, (bound, value) in WANTED.items():
+    for name, (bound, value) in targets.items():
         share = found[name]
         reached = share.value >= value if bound == "at least" else share.value <= value
         said = "not run" if not share.n else "yes" if reached else "no"
@@ -188,18 +202,40 @@ def plot(results: Sequence[dict]) -> str:
     )
 
 
-def write_report(path: Path, results: Sequence[dict], arguments: Sequence[str], minutes: float):
-    """The Markdown report at `path`, and the plot beside it."""
+def write_report(path: Path, results: Sequence[dict], arguments: Sequence[str]) -> None:
+    """The Markdown report at `path`, and the plot beside it; sections written by hand stay."""
     drawing = path.with_suffix(".svg")
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = with_sections(report(results, arguments, drawing.name), before)
     write_atomic(drawing, plot(results), mode=0o644)
-    write_atomic(path, report(results, arguments, minutes, drawing.name), mode=0o644)
+    write_atomic(path, text, mode=0o644)
 
 
-def report(results: Sequence[dict], arguments: Sequence[str], minutes: float, drawing: str) -> str:
+def with_sections(made: str, before: str) -> str:
+    """`made` with the sections of `before` that it has not, each after the one it stood after."""
+    new, old = _sections(made), _sections(before)
+    order = list(new)
+    last = ""
+    for heading, body in old.items():
+        if heading not in new:
+            new[heading] = body
+            order.insert(order.index(last) + 1, heading)
+        last = heading
+    return "".join(new[heading] for heading in order)
+
+
+def _sections(text: str) -> dict[str, str]:
+    """Sections of Markdown by their "## " line, "" what comes before the first."""
+    parts = re.split(r"(?m)^(?=## )", text)
+    return {"": parts[0]} | {part.partition("\n")[0]: part for part in parts[1:]}
+
+
+def report(results: Sequence[dict], arguments: Sequence[str], drawing: str) -> str:
     """Everything that was found, and how to find it again."""
     from benchmarks.identity_ablation import ARMS
 
     arms = by_arm(results)
+    seconds = sum(r["seconds_training"] + r["seconds_asking"] for r in results)
     missing = [f"`{arm}` ({ARMS[arm]})" for arm in ARMS if arm not in arms]
     steps = [f"- `{arm}`: {ARMS[arm]}" for arm in arms]
     return "\n".join(
@@ -245,7 +281,7 @@ def report(results: Sequence[dict], arguments: Sequence[str], minutes: float, dr
             "",
             "## Runs",
             "",
-            f"{minutes:.0f} minutes for what was not there before this command.",
+            f"Bases, training and asking took {seconds / 60:.0f} minutes, one after the other.",
             "",
             runs_table(results),
             "",

@@ -1,4 +1,4 @@
-"""What keeps "I" apart from "they": one corpus, six ways to make training rows of it, three seeds.
+"""What keeps "I" apart from "they": one corpus, seven ways to train on it, three seeds.
 
     .venv/bin/python -m benchmarks.identity_ablation [CORPUS] [--seeds 3] [--tokens 600000]
         [--jobs 2] [--work DIR] [--base tiny|REPOSITORY] [--report docs/results/identity.md]
@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.real_night import DEFAULT
@@ -33,14 +32,16 @@ ARMS = {
     "qlora": "the rows of `identity` by the night's QLoRA, first seed only",
     "preference": "the curated junior after the preference stage",
 }
-ON_REAL_BASES = ("base", "naive", "spans", "identity")  # the night's trainer takes no other loss
+# The night's trainer takes no loss on every token of every turn.
+ON_REAL_BASES = ("base", "naive", "spans", "identity", "preference")
+FROM_IDENTITY = ("qlora", "preference")  # arms of the curated rows
 
 
 def planned(options: argparse.Namespace) -> list[tuple[int, str]]:
     """(seed, arm) of everything that can be run, the base of a seed before its arms."""
     if options.base != "tiny":
         return [(seed, arm) for seed in range(options.seeds) for arm in ON_REAL_BASES]
-    arms = [arm for arm in ARMS if arm not in ("base", "preference", "qlora")]
+    arms = [arm for arm in ARMS if arm not in ("base", "qlora")]
     chosen = [arm for arm in arms if arm in options.arms] if options.arms else arms
     found = [(seed, "base") for seed in range(options.seeds)]
     found += [(seed, arm) for seed in range(options.seeds) for arm in chosen]
@@ -56,16 +57,23 @@ def one(options: argparse.Namespace, seed: int, arm: str) -> dict:
     from benchmarks import ablation_corpus as corpus_
     from benchmarks import ablation_models as models
     from benchmarks.ablation_questions import Limits, ask
+    from distill.identity import save_identity
 
     tiny, folder = options.base == "tiny", options.work / f"seed-{seed}"
     begin = time.monotonic()
     corpus = corpus_.read_corpus(options.work, seed, tiny=tiny)
     base, facts = _base(options, seed, corpus), {"rows": 0, "tokens": 0, "updates": 0}
     model, adapter = base, None
-    rows = corpus_.rows_of("identity" if arm == "qlora" else arm, corpus, seed)
+    rows = corpus_.rows_of("identity" if arm in FROM_IDENTITY else arm, corpus, seed)
     if arm == "qlora" or (arm != "base" and not tiny):
-        facts = models.tune_adapter(base, folder / arm, rows, options.tokens, seed)
+        save_identity(folder / arm / "identity.toml", corpus.identity)
+        stage = "on" if arm == "preference" else "off"
+        facts = models.tune_adapter(base, folder / arm, rows, options.tokens, seed, stage)
         adapter = folder / arm / "adapter"
+    elif arm == "preference":
+        curated = _curated(folder / "identity", base, corpus, options.tokens, seed)
+        facts = models.prefer_own(curated, folder / arm, rows, corpus.identity, seed)
+        model = models.open_base(folder / arm)
     elif arm != "base":
         facts = models.tune(base.path, folder / arm, rows, options.tokens, seed)
         model = models.open_base(folder / arm)
@@ -74,13 +82,23 @@ def one(options: argparse.Namespace, seed: int, arm: str) -> dict:
     seconds = round(time.monotonic() - begin, 1)
     limits = Limits(options.probes, options.controls, threads=1 if tiny else None)
     told = ask(path, corpus.identity, corpus.card, seed, limits)
-    result = {"arm": arm, "seed": seed, "seconds_training": seconds, **facts, **told}
+    result = {"arm": arm, "seed": seed, "tiny": tiny, "seconds_training": seconds, **facts, **told}
     result["card"] = corpus.card
     path.unlink()
     temporary = result_path(options.work, seed, arm).with_suffix(".tmp")
     temporary.write_text(json.dumps(result))
     temporary.rename(result_path(options.work, seed, arm))
     return result
+
+
+def _curated(folder: Path, base, corpus, tokens: int, seed: int) -> Path:
+    """The model of the arm `identity`, tuned here where that arm has not been run."""
+    from benchmarks import ablation_corpus, ablation_models
+
+    if not (folder / "model.safetensors").exists():
+        rows = ablation_corpus.rows_of("identity", corpus, seed)
+        ablation_models.tune(base.path, folder, rows, tokens, seed)
+    return folder
 
 
 def _base(options: argparse.Namespace, seed: int, corpus):
@@ -100,11 +118,12 @@ def _base(options: argparse.Namespace, seed: int, corpus):
 
 
 def run_all(options: argparse.Namespace, arguments: Sequence[str]) -> list[dict]:
-    """Every planned arm as a process; bases first, `--jobs` at a time."""
+    """Every planned arm as a process, `--jobs` at a time: bases first, preference last."""
     plan = planned(options)
     cores = len(os.sched_getaffinity(0))
     jobs = options.jobs or (cores if options.base == "tiny" else 1)
-    for group in ([p for p in plan if p[1] == "base"], [p for p in plan if p[1] != "base"]):
+    for last in (("base",), [arm for arm in ARMS if arm not in ("base", "preference")], ARMS):
+        group = [place for place in plan if place[1] in last]
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(lambda place: _process(options, arguments, *place), group))
     found = [result_path(options.work, *place) for place in plan]
@@ -160,10 +179,8 @@ def main() -> None:
         results = run_all(options, sys.argv[1:])
         minutes = (time.monotonic() - begin) / 60
     print(table(results))
-    if not find_spec("distill.preference"):
-        print("preference stage: not there yet")
     if options.report:
-        write_report(options.report, results, sys.argv[1:], minutes)
+        write_report(options.report, results, sys.argv[1:])
     print(json.dumps(line(results) | {"minutes": round(minutes, 1)}))
 
 

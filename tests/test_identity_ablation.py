@@ -11,7 +11,15 @@ import pytest
 
 from benchmarks.ablation_corpus import Corpus, rows_of
 from benchmarks.ablation_questions import Share
-from benchmarks.ablation_report import by_arm, line, plot, report, table
+from benchmarks.ablation_report import (
+    by_arm,
+    line,
+    plot,
+    report,
+    table,
+    wanted_table,
+    write_report,
+)
 from memory.message import Message
 from tests.curating import IDENTITY
 
@@ -84,6 +92,8 @@ def told(arm: str, seed: int, right: float, own: int) -> dict:
         "rows": 10,
         "tokens": 100,
         "updates": 2,
+        "seconds_training": 60.0,
+        "seconds_asking": 6.0,
         "families": {"direct": family, "paraphrase": family, "journal": family, "lure": family},
         "after": dict.fromkeys(AFTER, own),
         "forced": [{"own": -1.0, "others": {"Moss": -3.0}, "greedy": "", "sampled": ""}] * 100,
@@ -107,9 +117,26 @@ def test_the_table_shows_intervals_and_the_steps_in_order():
 
 def test_the_report_names_what_was_not_run():
     results = [told("naive", 0, 0.0, 10)]
-    text = report(results, ["--seeds", "1"], 3.0, "plot.svg")
+    text = report(results, ["--seeds", "1"], "plot.svg")
     assert "`preference`" in text and "not run" in text
     assert plot(results).startswith("<svg") and plot(results).rstrip().endswith("</svg>")
+
+
+def test_what_was_written_by_hand_survives_a_new_report(tmp_path):
+    path, results = tmp_path / "identity.md", [told("naive", 0, 0.0, 10)]
+    write_report(path, results, [])
+    by_hand = "## What it says\n\nWritten by hand.\n\n"
+    path.write_text(path.read_text().replace("## Seed by seed", by_hand + "## Seed by seed"))
+    write_report(path, [told("naive", 0, 0.0, 50)], [])
+    text = path.read_text()
+    assert text.count(by_hand) == 1 and text.index(by_hand) < text.index("## Seed by seed")
+    assert text.index("## Targets") < text.index(by_hand) and "| naive | 1 |" in text
+
+
+def test_lures_and_card_less_questions_are_judged_on_a_real_base():
+    tiny = told("identity", 0, 1.0, 99)
+    assert "after a lure" not in wanted_table([tiny])
+    assert "right after a lure | at least 95 %" in wanted_table([tiny | {"tiny": False}])
 
 
 def test_without_a_corpus_the_benchmark_says_so_and_ends_well(tmp_path):
