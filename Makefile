@@ -4,24 +4,43 @@ BIN := .venv/bin
 # llama-cpp-python is compiled here, without its multimodal part
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
-.PHONY: setup demo test lint lock docs clean
+FAST := not slow and not gpu and not ollama
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 10
+
+.PHONY: setup demo test test-fast test-slow test-gpu lint lock docs clean
 
 setup: .venv/.installed
 
+# what no package brings along; compiled to bytecode, torch and its kin start three times as fast
 .venv/.installed: requirements/bootstrap.txt requirements/lock.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Junior needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make a virtual environment: install python3-venv"; exit 1; }
+	@for tool in $${CC:-cc} $${CXX:-c++}; do command -v $$tool >/dev/null || \
+		{ echo "no C and C++ compiler ($$tool): install build-essential, or set CC and CXX"; exit 1; }; done
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/lock.txt
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python \
+		--require-hashes -r requirements/lock.txt
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps -e .
 	touch $@
 
 demo: setup
 	bash demo/run
 
-test: setup
-	$(BIN)/python -m pytest
+# every test, the fast ones first; real Ollama servers are asked where JUNIOR_TEST_OLLAMA names them
+test: test-fast test-slow test-gpu
+
+test-fast: setup
+	$(PYTEST) -m "$(FAST)"
+
+test-slow: setup
+	$(PYTEST) -m "not ($(FAST)) and not gpu"
+
+# one after the other: they share the card's memory
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
 
 lint: setup
 	$(BIN)/ruff check .
