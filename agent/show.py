@@ -162,6 +162,8 @@ def inspected(found: dict) -> str:
             mark = "+" if span["loss"] else "-"
             flags = " ".join(span["flags"]) or "."
             lines.append(f"{mark} {flags:8} {span['why']:14} {text[:110]}")
+        if message["unknown"]:
+            lines.append(f"? nobody in the registry: {', '.join(message['unknown'])}")
     return "\n".join(lines)
 
 
@@ -185,6 +187,7 @@ def dataset_words(found: dict) -> str:
         lines.append(f"{key.replace('_', ' ')}: {words}")
     lines.append("left out:")
     lines += [f"  {n:>7,}  {reason}" for reason, n in sorted(found["dropped"].items())]
+    lines += [f"{note}." for note in found.get("notes", [])]
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Who speaks and who is spoken of: claims on short texts of an invented agent."""
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from distill.identity import Alias, Being, Identity, identity_from_proposal
 from distill.perspective import read
+from distill.perspective.recogniser import open_recogniser
+from memory.errors import UserError
 from memory.message import SELF, Message
 
 AVA = Being("Ava", "self", (Alias("A", use="sign-off"),), ("ava@example.org",))
@@ -330,3 +333,28 @@ def test_no_text_takes_long(unit):
     started = time.process_time()
     read(message(text, kind="mail"), HOUSE)
     assert time.process_time() - started < 1
+
+
+def test_names_that_nobody_has_are_listed_and_known_ones_are_not():
+    seen = read(message("Sam replied. Then Odalys said no, and Odalys wrote."), HOUSE)
+    assert seen.unknown == ("Odalys",)
+
+
+class Capitals:
+    """Takes each word in capitals for a person, as a model of the operator's might."""
+
+    def persons(self, text):
+        return (hit.span() for hit in re.finditer(r"\b[A-Z]{4,}\b", text))
+
+
+def test_a_model_of_the_operators_finds_further_persons():
+    text = "The door was open for ODALYS."
+    assert not read(message(text), HOUSE).spans[0].flags
+    seen = read(message(text), HOUSE, recogniser=Capitals())
+    assert seen.spans[0].flags == {"O"} and seen.unknown == ("ODALYS",)
+
+
+def test_a_model_that_is_not_here_is_a_plain_error():
+    assert open_recogniser("") is None
+    with pytest.raises(UserError, match=r"curate\.named_entities.*no_such_pipeline"):
+        open_recogniser("no_such_pipeline")

@@ -19,6 +19,7 @@ def inspect(
 ) -> None:
     """What Junior makes of a file or folder; nothing is stored."""
     from distill.perspective import inspect_path
+    from distill.perspective.recogniser import SKIPPED, open_recogniser
     from memory.sources import SOURCES, guess_kind
 
     kind = source or guess_kind(path)
@@ -26,7 +27,11 @@ def inspect(
         raise UsageError(f"--source: unknown kind {kind!r}; known: {', '.join(SOURCES)}")
     if SOURCES[kind].read_batches is None and not SOURCES[kind].locate(path).exists():
         raise UserError(f"{path}: no such file or folder")
-    messages = list(inspect_path(path, kind, the_identity(the_config()), tuple(own)))
+    config = the_config()
+    recogniser = open_recogniser(config.curate.named_entities)
+    messages = list(inspect_path(path, kind, the_identity(config), tuple(own), recogniser))
+    if recogniser is None:
+        show.note(SKIPPED)
     show.out({"messages": messages}, as_json, show.inspected)
 
 

@@ -28,6 +28,7 @@ class CurateConfig:
     burst_per_hour: int = _knob(30, "documents of one kind in an hour that are learnt")
     burst_per_day: int = _knob(40, "documents of one kind with one date that are learnt")
     fiction: str = _knob("off", "off: not learnt; voice: its sentences without an I are")
+    named_entities: str = _knob("", "a trained spaCy pipeline you have, to find persons by")
     quarantine_days: float = _knob(7.0, "how long a stranger's text is not even context")
     first_import_hours: float = _knob(
         6.0, "what came in this soon after the first message is known"

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from distill.curate.config import CurateConfig
 from distill.curate.pieces import Gathered
+from distill.perspective.recogniser import SKIPPED
 
 VERSION = "1"  # raise it when the same messages give other rows: then a night is not "unchanged"
 
@@ -49,7 +50,8 @@ def build_manifest(
             "by_source": dict(found.by_source),
         },
         "dropped": {reason: n for reason, n in sorted(found.dropped.items()) if n},
-        "notes": list(_notes(found, agent, config.template_examples)),
+        "notes": list(_notes(found, agent, config)),
+        "unknown_names": dict(found.unknown.most_common(50)),
         "system_card": card,
         "samples": _samples(examples),
         "config": asdict(config),
@@ -63,8 +65,9 @@ def _loss_by(rows: Iterable[dict], name: str) -> Counter:
     return counts
 
 
-def _notes(found: Gathered, agent: str, limit: int) -> Iterator[str]:
+def _notes(found: Gathered, agent: str, config: CurateConfig) -> Iterator[str]:
     """Plain sentences for the operator."""
+    limit = config.template_examples
     all_of_them = found.templates.values()
     templates = [one for one in all_of_them if one.digits and one.messages > limit]
     for one in sorted(templates, key=lambda one: -one.messages)[:5]:
@@ -76,6 +79,11 @@ def _notes(found: Gathered, agent: str, limit: int) -> Iterator[str]:
         yield f"{found.dropped['fiction']:,} texts are fiction and carry no loss"
     if found.dropped["burst"]:
         yield f"{found.dropped['burst']:,} texts came in bursts and were left out"
+    if found.unknown:
+        most = ", ".join(f"{name} ({n:,})" for name, n in found.unknown.most_common(8))
+        yield f"{len(found.unknown):,} names belong to nobody in the registry, most often {most}"
+    if not config.named_entities:
+        yield SKIPPED
 
 
 def _samples(examples: Sequence[dict]) -> list[dict]:

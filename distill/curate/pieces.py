@@ -14,6 +14,7 @@ from distill.curate.marked import Marked, merge
 from distill.curate.near_duplicates import groups
 from distill.curate.trust import Forgotten, Trust, read_recipients, registered, sender_key
 from distill.identity.beings import WRITES_OWN_WORDS, Being, Identity
+from distill.perspective.recogniser import open_recogniser
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.message import Message
 
@@ -65,12 +66,16 @@ class Template:
 
 @dataclass
 class Gathered:
-    """Everything the rows are made of, and the counts for the manifest."""
+    """Everything the rows are made of, and the counts for the manifest.
+
+    `unknown` counts own messages by names in them that nobody in the registry has.
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     statements: list[tuple[str, str]] = field(default_factory=list)
     mentions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     others: dict[str, list[str]] = field(default_factory=dict)
+    unknown: Counter = field(default_factory=Counter)
     by_author: Counter = field(default_factory=Counter)
     by_provenance: Counter = field(default_factory=Counter)
     by_source: Counter = field(default_factory=Counter)
@@ -100,6 +105,7 @@ class _Gather:
         self.seen: set[bytes] = set()
         self.speakers: dict[tuple, perspective.Perspective] = {}
         self.call = _call_pattern(identity)
+        self.recogniser = open_recogniser(config.named_entities)
         self.samples: dict[str, list[tuple[bytes, str]]] = {}
 
     def run(self) -> Gathered:
@@ -112,6 +118,7 @@ class _Gather:
                 self.out.dropped["forgotten"] += 1
                 continue
             if view.provenance == "own":
+                self.out.unknown.update(view.unknown)
                 self._own(id_, message, view)
             else:
                 self.out.by_provenance[view.provenance] += 1
@@ -137,7 +144,7 @@ class _Gather:
         view = self.speakers[key]
         if view.provenance != "own":
             return view
-        return perspective.read(message, self.identity, own=own)
+        return perspective.read(message, self.identity, own=own, recogniser=self.recogniser)
 
     def _own_authors(self) -> Iterator[tuple[str, str]]:
         for source, author in self.db.execute("select distinct source, author from messages"):

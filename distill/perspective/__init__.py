@@ -12,6 +12,7 @@ from distill.perspective.languages import HE, THEY, WE, YOU, I, Language, langua
 from distill.perspective.mentions import Found, Mention, find
 from distill.perspective.names import AGENT, BEING, INSTANCE, PERSON, ROLE, names_of
 from distill.perspective.quotations import Quotation, quotations, reported
+from distill.perspective.recogniser import Recogniser
 from distill.perspective.sections import Section, Voice, sections
 from distill.perspective.sentences import ends, paragraphs
 from memory.message import SELF, Message
@@ -41,6 +42,7 @@ class Perspective:
 
     `provenance` is one of own other junior system template translated generated; only a message
     that is own has spans with loss. `machine`: no being chose these words, and why we think so.
+    `unknown`: names in the text that nobody in the registry has; all others found resolve.
     """
 
     author: Being | None
@@ -49,6 +51,7 @@ class Perspective:
     machine: bool
     machine_reason: str
     spans: tuple[Span, ...]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,17 @@ class _Scene:
     addressee: Being | None
 
 
-def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> Perspective:
-    """The perspective of a message; `own` are more names and addresses of the agent."""
+def read(
+    message: Message,
+    identity: Identity,
+    *,
+    own: tuple[str, ...] = (),
+    recogniser: Recogniser | None = None,
+) -> Perspective:
+    """The perspective of a message; `own` are more names and addresses of the agent.
+
+    `recogniser` finds persons that the rules and the registry do not.
+    """
     author, mine = _author(message, identity, own)
     provenance = _provenance(message, author, mine, identity)
     reason = _machine_reason(message, author, provenance)
@@ -73,7 +85,10 @@ def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> 
     fiction = base.why == "fiction"
     text, language = message.text, language_of(message.text)
     persons = _persons(message, identity)
-    found = find(text, names_of(identity), language, fiction=fiction, persons=persons)
+    places = tuple(recogniser.persons(text)) if recogniser else ()
+    found = find(
+        text, names_of(identity), language, fiction=fiction, persons=persons, places=places
+    )
     scene = _Scene(
         text,
         message.kind,
@@ -84,7 +99,20 @@ def read(message: Message, identity: Identity, *, own: tuple[str, ...] = ()) -> 
         _addressee(message, base, identity),
     )
     spans = tuple(_spans(scene, sections(message, base, identity))) if text else ()
-    return Perspective(author, provenance == "own", provenance, bool(reason), reason, spans)
+    unknown = tuple(_unknown(text, found, identity))
+    return Perspective(
+        author, provenance == "own", provenance, bool(reason), reason, spans, unknown
+    )
+
+
+def _unknown(text: str, found: Found, identity: Identity) -> Iterator[str]:
+    """Names of persons that resolve to nobody, each once, in order."""
+    named = (one for one in found.mentions if one.kind == PERSON and one.being is None)
+    names = dict.fromkeys(text[one.start : one.end] for one in named)
+    for name in names:
+        plain = re.sub(r"['’]s$", "", name)
+        if plain[:1].isupper() and identity.resolve(plain) is None:
+            yield plain
 
 
 def _author(
@@ -339,14 +367,18 @@ def _second_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str
 
 
 def inspect_path(
-    path: Path, kind: str, identity: Identity, own: tuple[str, ...] = ()
+    path: Path,
+    kind: str,
+    identity: Identity,
+    own: tuple[str, ...] = (),
+    recogniser: Recogniser | None = None,
 ) -> Iterator[dict]:
     """The rows of `junior inspect --json` for a file or folder; nothing is stored."""
     from memory.sources import read_messages
 
     for message in read_messages(kind, path):
         if isinstance(message, Message):
-            yield inspected(message, read(message, identity, own=own))
+            yield inspected(message, read(message, identity, own=own, recogniser=recogniser))
 
 
 def inspected(message: Message, seen: Perspective) -> dict:
@@ -362,6 +394,7 @@ def inspected(message: Message, seen: Perspective) -> dict:
         "text": message.text,
         "machine": seen.machine,
         "machine_reason": seen.machine_reason,
+        "unknown": list(seen.unknown),
         "spans": [
             {
                 "start": span.start,

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from distill.identity.beings import Being
@@ -67,11 +67,12 @@ def find(
     *,
     fiction: bool = False,
     persons: frozenset[str] = frozenset(),
+    places: Iterable[tuple[int, int]] = (),
 ) -> Found:
     """Every mention in a text: names, pronouns, acting persons, verbs and nouns of speech.
 
     `persons` are words known to be names here, as those of the recipients are; in `fiction`
-    roles are persons too ("the analyst").
+    roles are persons too ("the analyst"). `places` is where a model found further persons.
     """
     blocked = [match.span() for regex in names.not_names for match in regex.finditer(text)]
     mentions = list(_mentions(text, names, language, blocked, fiction, persons))
@@ -86,8 +87,18 @@ def find(
         tail = max(0, len(text) - 200)
         hits = names.sign_off.finditer(text, tail)
         mentions += [Mention(hit.start(1), hit.end(1), AGENT) for hit in hits]
+    mentions += _further(places, mentions)
     mentions.sort(key=lambda one: (one.start, -one.end))
     return Found(tuple(mentions), tuple(one.start for one in mentions))
+
+
+def _further(places: Iterable[tuple[int, int]], found: list[Mention]) -> list[Mention]:
+    """Persons that a model found where the rules saw nothing."""
+    return [
+        Mention(start, end, PERSON)
+        for start, end in places
+        if not any(one.start < end and start < one.end for one in found)
+    ]
 
 
 def _mentions(
