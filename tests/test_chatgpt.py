@@ -3,6 +3,7 @@
 import json
 import zipfile
 
+import pytest
 from fixtures import count, fixture_folder, records_of
 
 from memory.db import open_database
@@ -128,3 +129,48 @@ def test_the_samples_give_their_counts():
     found = count(records_of("chatgpt", fixture_folder("chatgpt")))
     assert found == {"messages": 10, "message of another branch": 1, "system message": 1,
                      "conversation without messages": 1}  # fmt: skip
+
+
+TURNS = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}]
+CODEX = [
+    {"type": "session_meta", "payload": {"id": "s1"}},
+    *({"type": "response_item", "timestamp": "2026-03-01T09:00:00Z",
+       "payload": {"type": "message", "role": one["role"],
+                   "content": [{"type": "input_text", "text": one["content"]}]}}
+      for one in TURNS),
+    {"type": "event_msg", "payload": {"type": "agent_message", "message": "Yes."}},
+]  # fmt: skip
+LOGS = {
+    "turns.json": json.dumps(TURNS),
+    "turns.jsonl": "\n".join(map(json.dumps, TURNS)),
+    "sharegpt.json": json.dumps(
+        [{"id": "1", "conversations": [{"from": "human", "value": "Rain?"},
+                                       {"from": "gpt", "value": "Yes."}]}]),
+    "ollama.jsonl": json.dumps({"model": "x", "prompt": "Rain?", "response": "Yes."}),
+    "responses.jsonl": json.dumps({"input": "Rain?", "output": [TURNS[1] | {"type": "message"}]}),
+    "openwebui.json": json.dumps([{"id": "x", "chat": {"messages": TURNS}}]),
+    "rollout.jsonl": "\n".join(map(json.dumps, CODEX)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_logs_of_every_shape_say_who_said_what(tmp_path, name):
+    (tmp_path / name).write_text(LOGS[name])
+    found = [one for one in records_of("chatgpt", tmp_path) if isinstance(one, Message)]
+    assert [(m.author, m.text) for m in found] == [("user", "Rain?"), ("assistant", "Yes.")]
+    assert found[1].reply_to == found[0].external_id
+    assert found[0].conversation == found[1].conversation
+
+
+def test_marks_of_citations_are_no_words(tmp_path):
+    said = node(
+        "a", "root", "assistant", "Rain\ue200cite\ue202turn0search1\ue201 at noon【4†source】."
+    )
+    (message,) = read(tmp_path / "conversations.json", conversation(said))
+    assert message.text == "Rain at noon."
+
+
+def test_conversations_within_one_huge_object_are_read_one_by_one(tmp_path):
+    notes = ["x" * 1000] * 34_000
+    (tmp_path / "c.json").write_text(json.dumps({"notes": notes, "conversations": [EDITED]}))
+    assert count(records_of("chatgpt", tmp_path))["messages"] == 2

@@ -68,3 +68,10 @@ def test_a_resumed_session_repeats_the_same_keys(tmp_path):
 def test_a_broken_line_is_one_reject(tmp_path):
     (tmp_path / "s.jsonl").write_text('{"type": \n[]\n7\n' + json.dumps(line("user", "Hi", "a")))
     assert count(records_of("claude_code", tmp_path)) == {"rejects": 3, "messages": 1}
+
+
+def test_what_the_editor_and_the_program_add_is_taken_out(tmp_path):
+    words = "<ide_opened_file>a.py</ide_opened_file>\nFix the gate."
+    note = "<task-notification>done</task-notification>"
+    said, skipped = read(tmp_path, line("user", words, "a"), line("user", note, "b", "a"))
+    assert said.text.strip() == "Fix the gate." and skipped.reason == "message without words"

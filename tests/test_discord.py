@@ -62,3 +62,14 @@ def test_any_other_table_is_skipped(tmp_path):
 def test_the_samples_have_the_messages_they_have():
     found = count(records_of("discord", fixture_folder("discord/chatpack")))
     assert found == {"messages": 5, "media without words": 1}
+
+
+def test_folders_of_the_package_that_hold_no_messages_stay_unread(tmp_path):
+    (record,) = read(tmp_path, '{"a": 1}\n{"a": 2}\n', "package/activity/analytics/e.json")
+    assert record.reason == "not a Discord export"
+
+
+def test_the_clock_of_older_exporters_is_read(tmp_path):
+    head = "AuthorID,Author,Date,Content,Attachments,Reactions\n"
+    (message,) = read(tmp_path, head + "1,pell,03/01/2026 09:00 AM,It rains.,,\n", "harbour.csv")
+    assert message.sent_at.isoformat() == "2026-03-01T09:00:00+00:00"

@@ -50,10 +50,15 @@ def test_reactions_calls_and_photos_are_no_words(tmp_path):
         {**ONE, "content": "Quill called you.", "call_duration": 9},
         {**ONE, "content": None, "photos": [{"uri": "x.jpg"}]},
         {**ONE, "is_unsent": True},
+        {**ONE, "content": "Hat auf deine Nachricht mit \u00e2\u009d\u00a4 reagiert "},
+        {**ONE, "sender_name": "Pell", "content": "Pell named the group Harbour."},
+        {**ONE, "sender_name": "Pell Ost", "content": "Pell Ost ha cambiado el tema."},
+        {**ONE, "sender_name": "Pell", "content": "Pell is a good name."},
         {**ONE, "reactions": [{"reaction": "x", "actor": "Quill"}]},
     )
     reasons = [getattr(one, "reason", "said") for one in records]
-    wanted = ["reaction", "notice", "media without words", "message taken back", "said"]
+    wanted = ["reaction", "notice", "media without words", "message taken back", "reaction",
+              "notice", "notice", "said", "said"]  # fmt: skip
     assert reasons == wanted
 
 
@@ -89,3 +94,20 @@ def test_the_samples_have_the_messages_they_have():
     rows = [{"timestamp": m.sent_at.isoformat()[:19], "author": m.author, "message": m.text}
             for m in records_of("instagram", folder / "test_export.json")]  # fmt: skip
     assert rows == expected
+
+
+def test_pages_of_today_name_their_chat_and_leave_reactions_out(tmp_path):
+    said = (
+        '<div class="_a6-h">Pell</div><div class="_a6-p"><div>It rains.</div>'
+        '<ul class="_a6-q"><li>x Quill</li></ul></div><div class="_a6-o">Mar 01, 2026 9:00 am</div>'
+    )
+    file = tmp_path / "your_instagram_activity/messages/inbox/harbour_7/message_1.html"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"<title>Pell</title><div class='pam _a6-g'>{said}</div>")
+    (message,) = read_messages("instagram", tmp_path)
+    assert (message.author, message.text, message.conversation) == (
+        "Pell",
+        "It rains.",
+        "harbour_7",
+    )
+    assert message.sent_at.isoformat() == "2026-03-01T09:00:00+00:00"

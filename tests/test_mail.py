@@ -193,3 +193,28 @@ def test_machine_mail_of_peers_is_seen_and_no_human_mail_of_lists_is():
     human = [m for m in read_messages("mbox", FIXTURES / "mbox") if isinstance(m, Message)]
     assert [m.origin for m in machine] == ["system"] * 16
     assert len(human) > 270 and not [m for m in human if m.origin == "system"]
+
+
+NESTED = b"".join(
+    b"Content-Type: multipart/mixed; boundary=B%d\n\n--B%d\n" % (n, n) for n in range(400)
+)
+SLOW = {
+    "parameters": b"Content-Type: text/plain; " + b"a=b; " * 400_000 + b"\n\nx",
+    "nested": NESTED + b"--x\n" * 500_000,
+    "parts": b"Content-Type: multipart/mixed; boundary=B\n\n" + b"--B\n\n" * 400_000,
+    "tags": b"Content-Type: text/html\n\n" + b"<p>a" * 500_000,
+    "heads": b"a: b\n" * 400_000,
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_two_megabytes_of_nothing_but_trouble_take_no_time(name):
+    start = time.process_time()
+    assert read(b"From: ada@example.org\n" + SLOW[name])
+    assert time.process_time() - start < 1.5
+
+
+def test_a_mail_with_a_large_attachment_keeps_its_words():
+    head = b"From: ada@example.org\nContent-Type: multipart/mixed; boundary=B\n\n"
+    text = b"--B\n\nIt rains.\n--B\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\n"
+    assert read(head + text + b"QUJDREVG\n" * 2_000_000 + b"--B--\n").text == "It rains."

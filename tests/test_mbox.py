@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.message import Message, Skipped
+from memory.message import Message, Skipped, Unreadable
 from memory.sources import read_messages
 
 BIGBANG = Path(__file__).parents[2] / "shared/fixtures/mbox"
@@ -57,3 +57,9 @@ def test_real_list_archives_have_all_their_mails(name, count):
     records = list(read_messages("mbox", file))
     assert len(records) == count
     assert all(m.sent_at and m.author for m in records if isinstance(m, Message))
+
+
+def test_a_first_line_without_a_mail_is_a_reject(tmp_path):
+    (tmp_path / "a.mbox").write_bytes(b"From the harbour\n\nit rained\n")
+    (record,) = read_messages("mbox", tmp_path / "a.mbox")
+    assert isinstance(record, Unreadable)

@@ -82,3 +82,63 @@ def test_the_peers_expectation_holds():
              "message": m.text.replace("\n", " ")}
             for m in records_of("signal", folder / "test_export.txt")]  # fmt: skip
     assert rows[::-1] == expected
+
+
+SIGTOP = """Conversation: Pell (+4912345678)
+
+From: Pell (+4912345678)
+Type: incoming
+Sent: Sun, 1 Mar 2026 10:00:00 +0100
+Received: Sun, 1 Mar 2026 10:00:01 +0100
+
+It rains.
+
+From: the harbour
+
+From: You
+Type: outgoing
+Sent: Sun, 1 Mar 2026 10:00:02 +0100
+Edited: 2 versions
+
+| Version: 2
+| Sent: Sun, 1 Mar 2026 10:01:00 +0100
+|
+| It does.
+|
+| Version: 1
+| Sent: Sun, 1 Mar 2026 10:00:02 +0100
+|
+| It doesn't.
+
+Type: keychange
+Sent: Sun, 1 Mar 2026 10:00:03 +0100
+
+"""
+
+
+def test_the_text_of_sigtop_is_read_by_its_fields(tmp_path):
+    first, second, notice = read(tmp_path, SIGTOP, "Pell (+4912345678).txt")
+    assert (first.author, first.text) == ("Pell", "It rains.\n\nFrom: the harbour")
+    assert (second.author, second.text) == (SELF, "It does.")
+    assert (first.conversation, first.sent_at.isoformat()) == ("Pell", MOMENT)
+    assert notice.reason == "notice"
+
+
+def test_the_short_text_of_sigtop_is_read_without_its_details(tmp_path):
+    said, answer, notice = read(
+        tmp_path,
+        "2026-03-01 09:00 Pell: It rains.\nMuch.\n"
+        "2026-03-01 09:01 You: [reply to Pell on 2026-03-01 09:00, edited] It does.\n"
+        "2026-03-01 09:02 Pell: [keychange message]\n",
+        "Pell.txt",
+    )
+    assert (said.author, said.text) == ("Pell", "It rains.\nMuch.")
+    assert (answer.author, answer.text) == (SELF, "It does.")
+    assert notice.reason == "notice"
+
+
+def test_quotations_and_reactions_of_markdown_are_no_words(tmp_path):
+    text = "[2026-03-01 09:00] Me: Yes.\n>\n> Rain?\n>\n(- Pell: x -)\n\n"
+    text += "[2026-03-01 09:01] Pell: No.\n"
+    first, second = read(tmp_path, text, "Pell/chat.md")
+    assert (first.author, first.text, second.text) == (SELF, "Yes.", "No.")

@@ -77,3 +77,10 @@ def test_the_sample_has_the_messages_it_has():
     records = records_of("slack", fixture_folder("slack/langchain"))
     assert count(records) == {"messages": 4, "notice": 1}
     assert {m.author for m in records if isinstance(m, Message)} == {"Example User"}
+
+
+def test_words_that_stand_in_blocks_alone_are_read(tmp_path):
+    part = {"type": "rich_text_section", "elements": [{"type": "text", "text": "It rains."}]}
+    blocks = [{"type": "rich_text", "elements": [part]}]
+    (message,) = export(tmp_path, {**ONE, "text": "", "blocks": blocks})
+    assert message.text == "It rains."

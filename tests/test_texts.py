@@ -184,3 +184,31 @@ def test_a_page_of_apple_journal_is_its_words(tmp_path):
     (message,) = read_messages("journals", tmp_path)
     assert "It rained." in message.text and "Sad" not in message.text
     assert message.sent_at.date().isoformat() == "2024-11-03"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+++\ntitle = 'Rain'\ndate = 2026-03-01\n+++\nIt rained.\n",
+        "#+TITLE: Rain\n#+DATE: <2026-03-01 Sun>\n\nIt rained.\n",
+    ],
+)
+def test_heads_of_hugo_and_org_are_read_and_taken_out(tmp_path, text):
+    (message,) = read_messages("essays", write(tmp_path / "a.org", text))
+    assert (message.subject, message.text) == ("Rain", "It rained.")
+    assert message.sent_at == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("mark", ["* ", "*** ", "# ", "## "])
+def test_days_of_org_and_of_first_level_headings_are_entries(tmp_path, mark):
+    text = f"{mark}2026-03-01 Sun\nIt rained.\n\n{mark}2026-03-02 Mon\nIt snowed.\n"
+    first, second = read_messages("journals", write(tmp_path / "a.org", text))
+    assert first.external_id == "a.org#2026-03-01 Sun" and "snowed" in second.text
+
+
+@pytest.mark.parametrize(
+    "day", ["1 de março de 2026", "1er mars 2026", "1 marzo 2026", "1 maart 2026", "1 марта 2026"]
+)
+def test_a_day_is_read_in_other_languages(tmp_path, day):
+    (message,) = read_messages("journals", write(tmp_path / "a.md", f"# {day}\n\nx\n"))
+    assert message.sent_at == datetime(2026, 3, 1, tzinfo=UTC)

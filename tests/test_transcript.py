@@ -80,3 +80,22 @@ def test_the_samples_give_their_counts():
     found = count(records_of("transcript", fixture_folder("transcripts")))
     assert (found["rejects"], found["empty file"], found["no speech in the file"]) == (2, 1, 6)
     assert found["messages"] >= 25
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Talk\n\n**Mira:** It rains.\n\n**Tolo:** It does.\n",
+        "**Mira** (00:03): It rains.\n\n**Tolo** (00:10): It does.\n",
+        "Mira (0:03): It rains.\nTolo (0:10): It does.\n",
+    ],
+)
+def test_names_in_bold_or_before_a_time_in_brackets_are_speakers(tmp_path, text):
+    assert said(read(tmp_path / "t.md", text))[-2:] == [("Mira", "It rains."), ("Tolo", "It does.")]
+
+
+def test_names_in_brackets_are_speakers_and_sounds_are_not(tmp_path):
+    cues = ["[SPEAKER_00] It rains.", "[music]", "[SPEAKER_01] It does."]
+    times = (f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{cue}\n" for n, cue in enumerate(cues, 1))
+    found = said(read(tmp_path / "t.srt", "\n".join(times)))
+    assert ("SPEAKER_00", "It rains.") in found and ("SPEAKER_01", "It does.") in found

@@ -101,6 +101,8 @@ def test_two_overlapping_exports_share_their_keys(tmp_path):
         ("This message was deleted.", "message taken back"),
         ("\u200eMessages and calls are end-to-end encrypted. No one can read.", "notice"),
         ("\u200eQuill changed the description", "notice"),
+        ("Missed voice call", "notice"),
+        ("Waiting for this message. This may take a while.", "notice"),
     ],
 )
 def test_what_nobody_wrote_is_skipped(text, reason):

@@ -11,10 +11,13 @@ from memory.sources.chat import lines
 
 LARGEST_MESSAGE = 4 * 2**20  # characters
 SURVEYED = 50_000  # headers looked at to learn a file's layout
-AFTERNOON = ("pm", "下午", "晚上", "中午", "午後", "오후", "μμ", "م", "ös", "ch", "du")
-MORNING = ("am", "上午", "凌晨", "早上", "午前", "오전", "πμ", "ص", "öö", "sa", "de")
-HALF = (r"[ap]\.?\s?m\b\.?|[上下中]午|凌晨|早上|晚上|午[前後]|오[전후]|[πμ]\.?\s?μ\.?|[صم]"
-        r"|ö[öÖsS]|sa|ch|d[eu]\.")  # fmt: skip
+AFTERNOON = ("pm", "下午", "晚上", "中午", "午後", "오후", "μμ", "م", "ös", "ch", "du", "अपराह्न",
+             "หลังเที่ยง", "بظ", "слоб", "odp", "אחהצ")  # fmt: skip
+MORNING = ("am", "上午", "凌晨", "早上", "午前", "오전", "πμ", "ص", "öö", "sa", "de", "पूर्वाह्न",
+           "ก่อนเที่ยง", "قظ", "проб", "dop", "לפנהצ")  # fmt: skip
+HALF = (r"[ap]\.?\s?m\b\.?|[上下中]午|凌晨|早上|晚上|午[前後]|오[전후]|[πμ]\.?\s?μ\.?"
+        r"|ö[öÖsS]|sa|ch|d[eu]\.|(?:अप|पूर्व)राह्न|पूर्वाह्न|(?:ก่อน|หลัง)เที่ยง|[بق]\.?\s?ظ\.?"
+        r"|(?:пр|сл)\.?\s?об\.?|[do][od]p\.|(?:אחה|לפנה)[\"״']צ|[صم]")  # fmt: skip
 # Marks of direction and white space that stand in headers unseen.
 UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 HEADER = re.compile(
@@ -162,7 +165,7 @@ def clean_name(name: str) -> str:
 def _moment(hit: re.Match[str], day_first: bool) -> tuple[datetime | None, str]:
     first, second, third = int(hit["first"]), int(hit["second"]), int(hit["third"])
     hour, minute, after = int(hit["hour"]), int(hit["minute"]), int(hit["second_of"] or 0)
-    half = re.sub(r"[.\s]", "", hit["before"] or hit["after"] or "").lower()
+    half = re.sub(r"[.\s\"״']", "", hit["before"] or hit["after"] or "").lower()
     if half in AFTERNOON and not (half == "中午" and hour == 11):
         hour = hour % 12 + 12
     elif half in MORNING:

@@ -6,13 +6,16 @@ author = "user". A log of {"messages": [...]} says only roles: its authors are "
 "assistant", and `own` says which of them is the agent.
 """
 
+import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources import chats
 from memory.sources.archive import Place
+from memory.sources.chat_log import ChatLog
 from memory.sources.chats import digest, mapping, sequence, text_of
 from memory.sources.dates import read_stamp
 
@@ -20,9 +23,9 @@ Record = Message | Unreadable | Skipped
 list_files = chats.list_files
 
 MODEL = "ChatGPT"
+CITATION = re.compile("\ue200[^\ue200\ue201]{0,300}\ue201|【\\d+[:†][^【】\n]{0,80}】")
 THINKING = ("thoughts", "reasoning_recap")
 SETTINGS = ("user_editable_context", "model_editable_context")
-NO_MESSAGE_KEYS = ("request", "response", "body", "data")  # in which logs wrap what was sent
 
 
 def read_file(file: Path, root: Path) -> Iterator[Record]:
@@ -31,22 +34,26 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
     Of a conversation that was edited only the branch last shown is read, from `current_node` to
     the root; messages of other branches are skipped by that reason, like tools and thinking.
     """
-    yield from chats.read_items(file, root, _read, "a chat export")
+    log = ChatLog()
+    yield from chats.read_items(file, root, partial(_read, log=log), "a chat export")
 
 
-def _read(value: Any, place: Place, where: str) -> Iterator[Record]:
+def _read(value: Any, place: Place, where: str, log: ChatLog) -> Iterator[Record]:
     said = mapping(value)
     if isinstance(said.get("mapping"), dict):
         yield from _conversation(said, place, where)
-    elif isinstance(said.get("conversations"), list):
+    elif _lists_conversations(said):
         for number, inner in enumerate(said["conversations"], 1):
-            yield from _read(inner, place, f"conversation {number}")
-    elif turns := _turns(said):
-        yield from _log(said, turns, place, where)
-    elif not isinstance(value, dict):
-        yield place.unreadable(where, "is no conversation")
+            yield from _read(inner, place, f"conversation {number}", log)
+    elif isinstance(value, dict):
+        yield from log.read(said, place, where)
     else:
-        yield place.skipped(where, "no conversation")
+        yield place.unreadable(where, "is no conversation")
+
+
+def _lists_conversations(said: dict[str, Any]) -> bool:
+    listed = sequence(said.get("conversations"))
+    return any(isinstance(mapping(one).get("mapping"), dict) for one in listed[:1])
 
 
 # --- the export -------------------------------------------------------------------------------
@@ -119,6 +126,8 @@ def _words(message: dict[str, Any]) -> tuple[str, str]:
         return "thinking", ""
     if kind in SETTINGS:
         return "settings", ""
+    if kind == "system_error":
+        return "note of the program", ""
     if role == "system" or about.get("is_visually_hidden_from_conversation"):
         return "system message", ""
     if role in ("tool", "function"):
@@ -133,7 +142,7 @@ def _text(content: dict[str, Any]) -> str:
     parts = [_part(part) for part in sequence(content.get("parts"))] or [
         text_of(content.get("text"))
     ]
-    return "\n\n".join(part for part in parts if part.strip())
+    return CITATION.sub("", "\n\n".join(part for part in parts if part.strip()))
 
 
 def _part(part: Any) -> str:
@@ -146,62 +155,3 @@ def _author(author: dict[str, Any]) -> str:
     if role in ("user", "human"):
         return SELF
     return MODEL if role in ("assistant", "none") else text_of(author.get("name")) or role
-
-
-# --- logs -------------------------------------------------------------------------------------
-
-
-def _turns(said: dict[str, Any]) -> list[Any]:
-    """The messages of a logged request with the answer to it, wherever the log keeps them."""
-    turns = list(sequence(said.get("messages")))
-    if isinstance(said.get("message"), dict):
-        turns.append(said["message"])
-    turns += [mapping(choice).get("message") for choice in sequence(said.get("choices"))[:1]]
-    for key in NO_MESSAGE_KEYS:
-        inner = said.get(key)
-        if isinstance(inner, dict) and not any(k in inner for k in NO_MESSAGE_KEYS):
-            turns += _turns(inner)
-    return turns
-
-
-def _log(said: dict[str, Any], turns: list[Any], place: Place, where: str) -> Iterator[Record]:
-    """Keys say all that came before: a conversation logged again at each turn is stored once."""
-    stamps = (said.get(key) for key in ("timestamp", "created_at", "created", "time", "date"))
-    sent_at = next(filter(None, map(read_stamp, stamps)), None)
-    chain, room, before = str(said.get("conversation_id") or said.get("id") or ""), "", ""
-    for number, turn in enumerate(turns, 1):
-        at = f"{where} message {number}".strip()
-        turn = mapping(turn)
-        role, text = text_of(turn.get("role")), _content(turn.get("content"))
-        chain = digest(chain, role, text)
-        room = room or chain
-        if not role:
-            yield place.unreadable(at, "has no role")
-        elif role not in ("user", "assistant", "human", "ai", "model"):
-            system = role in ("system", "developer")
-            yield place.skipped(at, "system message" if system else "tool result")
-        elif not text.strip():
-            yield place.skipped(at, "message without words")
-        else:
-            yield Message(
-                source="chatgpt",
-                kind="chat",
-                external_id=chain,
-                conversation=room,
-                author={"human": "user", "ai": "assistant", "model": "assistant"}.get(role, role),
-                recipients=(),
-                sent_at=read_stamp(turn.get("timestamp")) or sent_at,
-                subject="",
-                text=text,
-                reply_to=before,
-                origin="spoken",
-                path=place.name,
-            )
-            before = chain
-
-
-def _content(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    parts = [_part(part) for part in sequence(content)]
-    return "\n\n".join(part for part in parts if part.strip())

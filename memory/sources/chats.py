@@ -12,7 +12,9 @@ from memory.sources import archive, chat, folder
 Record = Message | Unreadable | Skipped
 Reader = Callable[[Any, archive.Place, str], Iterator[Record]]
 
-LONGEST_LINE_BYTES = LARGEST_OBJECT_BYTES = 64 * 2**20
+LONGEST_LINE_BYTES = LARGEST_OBJECT_BYTES = 32 * 2**20
+MOST_PARTS = 500_000  # commas and colons of an object: what it takes is by these, not by its bytes
+LISTED = "conversations[]"  # an object too large to hold is read by what this lists
 LINES = (".jsonl", ".ndjson")
 PATTERN = r"\.(?:json|jsonl|ndjson)$"
 MARK = b"\xef\xbb\xbf"
@@ -57,8 +59,24 @@ def items(stream: BinaryIO, name: str) -> Iterator[tuple[str, Any]]:
     if name.endswith(LINES) or (bare.startswith(b"{") and load(bare) is not None):
         yield from _lines(bare, stream)
     elif bare:
-        whole = bare + stream.read(LARGEST_OBJECT_BYTES)
-        yield "", load(whole) if len(whole) < LARGEST_OBJECT_BYTES else None
+        whole = bare + stream.read(LARGEST_OBJECT_BYTES - len(bare))
+        if len(whole) < LARGEST_OBJECT_BYTES and (value := load(whole)) is not None:
+            yield "", value
+        else:
+            del whole
+            stream.seek(0)
+            yield from _listed(stream)
+
+
+def _listed(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """What an object lists as its conversations; one None where it lists none."""
+    number = 0
+    for path, value in chat.walk(stream, frozenset({LISTED})):
+        if path == LISTED:
+            number += 1
+            yield f"conversation {number}", value
+    if not number:
+        yield "", None
 
 
 def _lines(line: bytes, stream: BinaryIO) -> Iterator[tuple[str, Any]]:
@@ -71,7 +89,9 @@ def _lines(line: bytes, stream: BinaryIO) -> Iterator[tuple[str, Any]]:
 
 
 def load(data: bytes) -> Any:
-    """JSON as a value; None where it is none."""
+    """JSON as a value; None where it is none, or of more parts than anybody says at once."""
+    if data.count(b",") + data.count(b":") + data.count(b"[") > MOST_PARTS:
+        return None
     try:
         return json.loads(data.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):

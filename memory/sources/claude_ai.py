@@ -18,6 +18,7 @@ Record = Message | Unreadable | Skipped
 list_files = chats.list_files
 
 MODEL = "Claude"
+WORDS = ("text", "voice_note")
 NOT_WORDS = {"thinking": "thinking", "redacted_thinking": "thinking", "tool_use": "tool call",
              "tool_result": "tool result"}  # fmt: skip
 
@@ -96,7 +97,7 @@ def _branch(said: dict[str, Any], turns: list[Any]) -> set[str]:
 def _words(turn: dict[str, Any]) -> tuple[str, str]:
     """(why a message is left out, "") or ("", its text). Blocks are newer than the `text` field."""
     blocks = [mapping(block) for block in sequence(turn.get("content"))]
-    texts = [text_of(block.get("text")) for block in blocks if block.get("type") == "text"]
+    texts = [text_of(block.get("text")) for block in blocks if block.get("type") in WORDS]
     text = "\n\n".join(text for text in texts if text.strip())
     kinds = [NOT_WORDS[block["type"]] for block in blocks if str(block.get("type")) in NOT_WORDS]
     if not text and not kinds:

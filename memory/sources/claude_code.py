@@ -17,7 +17,11 @@ from memory.sources.dates import read_stamp
 
 Record = Message | Unreadable | Skipped
 
-REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>\s*|\Z)", re.S)
+REMINDER = re.compile(  # what the program puts among the words of who typed
+    r"<(?P<tag>system-reminder|task-notification|new-diagnostics|user-prompt-submit-hook"
+    r"|ide_\w{1,30})>.*?(?:</(?P=tag)>\s*|\Z)",
+    re.S,
+)
 BY_PROGRAM = re.compile(
     r"\s*(?:<(?:command-(?:name|message|args)|local-command-\w+|bash-(?:input|stdout|stderr)"
     r"|user-memory-input)>|Caveat: The messages below|\[Request interrupted)"

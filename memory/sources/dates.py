@@ -9,7 +9,17 @@ jan january januar   feb february februar   mar march märz   apr april april   
 jun june juni   jul july juli   aug august august   sep september sept   oct october oktober
 nov november november   dec december dezember
 """
+OTHER_NAMES = """
+janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
+janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
+januari februari maart april mei juni juli augustus september oktober november december
+января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
+"""
 MONTHS = {name: number // 3 + 1 for number, name in enumerate(MONTH_NAMES.split())}
+MONTHS |= {name: number % 12 + 1 for number, name in enumerate(OTHER_NAMES.split())}
 
 ZONES = {  # hours east of UTC; abbreviations with one common meaning
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "CET": 1, "CEST": 2, "BST": 1, "EET": 2, "EEST": 3,
@@ -25,7 +35,8 @@ DATE_PATTERNS = tuple(
     for pattern in (
         rf"(?<!\d)(?<!\d-){_YEAR}(?P<mark>[-/._])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)(?!\d)",
         rf"\b(?P<name>{_MONTH})\.? (?P<day>\d\d?)(?:st|nd|rd|th)?,? {_YEAR}(?!\d)",
-        rf"(?<!\d)(?P<day>\d\d?)(?:st|nd|rd|th|\.)? (?:of )?(?P<name>{_MONTH})\.?,? {_YEAR}(?!\d)",
+        rf"(?<!\d)(?P<day>\d\d?)(?:st|nd|rd|th|er|\.|º)? (?:of |de )?(?P<name>{_MONTH})\.?,?"
+        rf" (?:de |del )?{_YEAR}(?!\d)",
         rf"(?<!\d){_YEAR} ?年 ?(?P<month>\d\d?) ?月 ?(?P<day>\d\d?) ?日",
         rf"(?<![\d.])(?P<day>\d\d?)\.(?P<month>\d\d?)\.{_YEAR}(?!\d)",
     )

@@ -2,6 +2,8 @@
 
 import csv
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +27,12 @@ Record = Message | Unreadable | Skipped
 list_files = folder.list_files
 WHOLE = frozenset(["messages[]", "[]"])
 # "20" and "23" are answers to commands, which DiscordChatExporter leaves as numbers
+# of the package's folders those of no messages, where JSON of gigabytes lies
+PATTERN = (
+    r"^(?!(?:.*/)?(?:activit\w+|account|servers|programs|ads|support_tickets|store)/)"
+    r".*\.(?:json|csv)$"
+)
+CLOCKS = ("%m/%d/%Y %I:%M %p", "%d-%b-%y %I:%M %p")  # older versions of the exporter
 SPOKEN = ("Default", "Reply", "ThreadStarterMessage", "20", "23", "0", "19", "")
 
 
@@ -33,7 +41,7 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
 
     In the official package (messages.json, messages.csv) all messages are the owner's: SELF.
     """
-    return read_members(file, root, r"\.(json|csv)$", _read, "a Discord export")
+    return read_members(file, root, PATTERN, _read, "a Discord export")
 
 
 def _read(stream: BinaryIO, place: Place) -> Iterator[Record]:
@@ -118,4 +126,12 @@ def _from_row(row: dict[str, Any], place: Place, where: str, keys: ContentKeys) 
     stamp = words(row["Date"])
     key = keys.key(stamp, words(row.get("AuthorID")) or author, text)
     room = place.name.split("/")[-1].rpartition(".")[0]
-    return chat_message("discord", place, key, author, text, read_stamp(stamp), conversation=room)
+    sent_at = read_stamp(stamp) or _old_stamp(stamp)
+    return chat_message("discord", place, key, author, text, sent_at, conversation=room)
+
+
+def _old_stamp(stamp: str) -> datetime | None:
+    for clock in CLOCKS:
+        with suppress(ValueError):
+            return datetime.strptime(stamp, clock).replace(tzinfo=UTC)
+    return None

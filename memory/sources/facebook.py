@@ -27,7 +27,26 @@ Record = Message | Unreadable | Skipped
 list_files = folder.list_files
 WHOLE = frozenset(["messages[]"])
 NOTICE_TYPES = ("Call", "Subscribe", "Unsubscribe", "Plan", "Payment", "call", "placeholder")
-REACTION = re.compile(r"(?:Liked a message|Reacted .{1,12} to (?:your|a) message)\s*")
+# In the language of the account: "Hat auf deine Nachricht mit ❤ reagiert", "A réagi avec ..."
+REACTION = re.compile(
+    r"(?:liked (?:a|your) message|reacted .{1,12} to (?:your|a|their|his|her) message"
+    r"|hat (?:mit .{1,12} )?auf (?:deine|eine) nachricht (?:mit .{1,12} )?reagiert"
+    r"|(?:ha )?reaccion(?:ó|ado) (?:con )?.{1,12} a (?:tu|un) mensaje|a réagi (?:avec )?.{1,12} à"
+    r" (?:votre|ton|un) message|ha reagito (?:con )?.{1,12} al (?:tuo )?messaggio"
+    r"|reagiu (?:com )?.{1,12} à (?:sua|tua|uma) mensagem|reageerde met .{1,12} op een bericht"
+    r"|对(?:你的|一条)?消息.{0,12}做?出?了?.{1,12}回应)\.?\s*",
+    re.IGNORECASE,
+)
+GROUP = re.compile(  # after the name of who did it
+    r" (?:named the group|created (?:the|this) group|changed (?:the|your|his|her|their)|set (?:the|"
+    r"your|his|her|their) (?:nickname|emoji|quick reaction)|cleared|added|removed|left the group"
+    r"|joined|started (?:a|the)|ended the|pinned a message|unpinned|turned (?:on|off)|invited"
+    r"|is now|can now|made|missed|called)\b.*\.\s*",
+    re.DOTALL,
+)
+MADE_FRIENDS = re.compile(
+    r"(?:You are now connected on Messenger|Say hi to your new .{0,60})\.?\s*"
+)
 SENT_A_FILE = re.compile(r".{1,80} sent (?:an? (?:attachment|photo|video|voice message|GIF)"
                          r"|\d+ (?:photos|videos))\.")  # fmt: skip
 
@@ -66,9 +85,8 @@ def _read(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
 
 def _thread(stream: BinaryIO, place: Place) -> str:
     """The conversation: the folder of message_N.json, else what the end of the file says."""
-    parts = place.name.split("/")
-    if len(parts) > 1 and re.fullmatch(r"message_\d+\.json", parts[-1]):
-        return parts[-2]
+    if folder_name := _folder(place):
+        return folder_name
     found: dict[str, str] = {}
     for path, value in walk(stream, frozenset()):
         if path in ("thread_path", "title", "threadName"):
@@ -76,6 +94,13 @@ def _thread(stream: BinaryIO, place: Place) -> str:
     stream.seek(0)
     path = found.get("thread_path", "").rpartition("/")[2]
     return path or found.get("title") or found.get("threadName", "")
+
+
+def _folder(place: Place) -> str:
+    """The folder of a message_N file, which names its conversation; "" of any other file."""
+    parts = place.name.split("/")
+    is_part = len(parts) > 1 and re.fullmatch(r"message_\d+\.(?:json|html?)", parts[-1])
+    return parts[-2] if is_part else ""
 
 
 def _record(
@@ -104,7 +129,18 @@ def _unsaid(value: dict[str, Any], text: str) -> str:
         return "reaction"
     if not text.strip() or SENT_A_FILE.fullmatch(text):
         return "media without words"
+    name = repair(value.get("sender_name") or value.get("senderName"))
+    if MADE_FRIENDS.fullmatch(text) or (name and _tells_of(name, text)):
+        return "notice"
     return ""
+
+
+def _tells_of(name: str, text: str) -> bool:
+    """Whether a text says what its own sender did: nobody begins with the own full name."""
+    if not text.startswith(name):
+        return False
+    told = GROUP.fullmatch(text, len(name)) is not None
+    return told or (" " in name and text[len(name) :][:1] == " " and text.rstrip()[-1:] in ".。")
 
 
 # --- HTML -------------------------------------------------------------------------------------
@@ -116,7 +152,7 @@ def _read_html(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
     if isinstance(tree, Unreadable):
         yield tree
         return
-    title, keys = inner_text(tree.root, "h1, title"), ContentKeys()
+    title, keys = _folder(place) or _title(tree.root), ContentKeys()
     for number, node in enumerate(tree.css("div.message, div._a6-g"), 1):
         author, stamp, text, thread = _parts(node)
         if not text or not stamp:
@@ -129,14 +165,16 @@ def _read_html(stream: BinaryIO, place: Place, source: str) -> Iterator[Record]:
         )
 
 
+def _title(page: Any) -> str:
+    node = page.css_first("title, h1")
+    return node.text().strip() if node is not None else ""
+
+
 def _parts(node: Any) -> tuple[str, str, str, str]:
     if "_a6-g" in (node.attributes.get("class") or ""):
-        return (
-            inner_text(node, "._a6-h"),
-            inner_text(node, "._a6-o"),
-            inner_text(node, "._a6-p"),
-            "",
-        )
+        for reactions in node.css("ul._a6-q"):
+            reactions.decompose()
+        return *(inner_text(node, f"._a6-{part}") for part in "hop"), ""
     said, thread = node.next, ""
     while said is not None and not said.is_element_node:
         said = said.next

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
+from unicodedata import digit
 
 from memory.message import SELF, Message, Skipped, Unreadable
 from memory.sources import folder
@@ -56,6 +57,17 @@ ledna února března dubna května června července srpna září října listo
 ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
 január február március április május június július augusztus szeptember október november december
 ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie
+ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου \
+νοεμβρίου δεκεμβρίου
+ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר
+يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
+ژانویهٔ فوریهٔ مارس آوریل مهٔ ژوئن ژوئیهٔ اوت سپتامبر اکتبر نوامبر دسامبر
+जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
+มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม
+januari februari maret april mei juni juli agustus september oktober november desember
+januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra
+януари февруари март април май юни юли август септември октомври ноември декември
+gener febrer març abril maig juny juliol agost setembre octubre novembre desembre
 jan feb mar apr may jun jul aug sep oct nov dec
 """
 MONTHS = {
@@ -63,13 +75,17 @@ MONTHS = {
     for line in MONTHS_OF.strip().splitlines()
     for number, name in enumerate(line.split(), 1)
 }
+LATIN = re.compile(r"[a-zà-žа-яёії]+$")  # months that are words by themselves
+VIETNAMESE = re.compile(r"tháng (\d\d?)")
 EAST_ASIAN = re.compile(r"(\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
 TIME = re.compile(
     r"(?<!\d)(\d\d?)(?:[:.](\d\d)(?:[:.](\d\d))?(?!\d)"
     r"|\s?[時时시](?:\s?(\d\d?)\s?[分분])?(?:\s?(\d\d?)\s?[秒초])?)"
 )
-AFTERNOON = re.compile(r"(?<![^\W\d])p\.?\s?m\b|下午|午後|오후|晚上", re.IGNORECASE)
-MORNING = re.compile(r"(?<![^\W\d])a\.?\s?m\b|上午|午前|오전|凌晨", re.IGNORECASE)
+AFTERNOON = re.compile(
+    r"(?<![^\W\d])p\.?\s?m\b|下午|午後|오후|晚上|\sم(?:\s|$)|μ\.μ", re.IGNORECASE
+)
+MORNING = re.compile(r"(?<![^\W\d])a\.?\s?m\b|上午|午前|오전|凌晨|\sص(?:\s|$)|π\.μ", re.IGNORECASE)
 ZONE = re.compile(r"(?:UTC|GMT)([+\u2212-]\d\d?)(?::?(\d\d))?")
 
 
@@ -201,6 +217,7 @@ def read_date(text: str) -> datetime | None:
     In whatever of the languages of MONTHS_OF or of East Asia the account speaks; None if none.
     """
     plain = text.replace("\u202f", " ").replace("\xa0", " ").lower()
+    plain = re.sub(r"[^\W_a-z]", lambda sign: str(digit(sign[0], sign[0])), plain)
     day = _day(plain)
     if day is None:
         return read_stamp(text) if re.match(r"\d{4}-\d\d-\d\d", text) else None
@@ -224,10 +241,18 @@ def _day(plain: str) -> tuple[int, int, int] | None:
     if asian:
         return int(asian[1]), int(asian[2]), int(asian[3])
     names = re.findall(r"[^\W\d_]+", plain)
-    month = next((MONTHS[name] for name in names if name in MONTHS), 0)
+    month = next((MONTHS[name] for name in names if name in MONTHS), 0) or _month_within(plain)
     year = re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", plain)
     day = re.search(r"(?<![\d:.])\d\d?(?![\d:])", plain)
     return (int(year[0]), month, int(day[0])) if month and year and day else None
+
+
+def _month_within(plain: str) -> int:
+    """A month that is no word by itself: after a prefix, with signs of its script in it."""
+    if hit := VIETNAMESE.search(plain):
+        return int(hit[1])
+    written = [name for name in MONTHS if not LATIN.match(name) and name in plain]
+    return MONTHS[max(written, key=len)] if written else 0
 
 
 def _zone(text: str) -> timezone:

@@ -230,13 +230,9 @@ def _batched(sizes: dict[int, int]) -> Iterator[list[int]]:
 
 
 def _fetch(mailbox: Any, place: str, uids: list[int], sizes: dict[int, int]) -> Iterator[Record]:
-    large = [uid for uid in uids if sizes[uid] > LARGEST_MAIL_BYTES]
-    for uid in large:
-        yield Unreadable(place, f"UID {uid}", f"is larger than {LARGEST_MAIL_BYTES >> 20} MiB")
-    wanted = [uid for uid in uids if uid not in large]
-    if not wanted:
-        return
-    _, answers = mailbox.client.uid("FETCH", ",".join(map(str, wanted)), "(UID BODY.PEEK[])")
+    large = any(sizes[uid] > LARGEST_MAIL_BYTES for uid in uids)  # such a one is fetched alone
+    part = f"<0.{LARGEST_MAIL_BYTES}>" if large else ""
+    _, answers = mailbox.client.uid("FETCH", ",".join(map(str, uids)), f"(UID BODY.PEEK[]{part})")
     got = set()
     for number, answer in enumerate(answers or ()):
         if not isinstance(answer, tuple):
@@ -246,7 +242,7 @@ def _fetch(mailbox: Any, place: str, uids: list[int], sizes: dict[int, int]) -> 
         uid = int(hit[1]) if hit else 0
         got.add(uid)
         yield read_mail(bytes(answer[1]), place, f"UID {uid}")
-    for uid in wanted:
+    for uid in uids:
         if uid not in got:
             yield Skipped(place, f"UID {uid}", "mail is gone from the server")
 

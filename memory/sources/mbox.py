@@ -14,6 +14,7 @@ from memory.sources.mail import LARGEST_MAIL_BYTES, read_date, read_mail
 
 list_files = folder.list_files
 BLANK = (b"\n", b"\r\n")
+LONGEST_LINE_BYTES = 2**20
 HEADER = re.compile(rb"[!-9;-~]+:(?:[ \t]|\r?$)")
 ENVELOPE_DATE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d)? .*\d{4}.*$")
 
@@ -34,13 +35,14 @@ def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped
 
 def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
     try:
-        with open(file, "rb") as lines:
+        with open(file, "rb") as opened:
+            lines = iter(partial(opened.readline, LONGEST_LINE_BYTES), b"")
+            number = 0
             for number, (envelope, mail) in enumerate(split(lines), 1):
                 place = f"mail {number}"
-                if len(mail) > LARGEST_MAIL_BYTES:
-                    yield Unreadable(path, place, f"is larger than {LARGEST_MAIL_BYTES >> 20} MiB")
-                else:
-                    yield read_mail(mail, path, place, partial(_envelope_date, envelope))
+                yield read_mail(mail, path, place, partial(_envelope_date, envelope))
+            if not number:
+                yield Unreadable(path, "", "begins as an mbox file does, but no mail follows")
     except OSError as error:
         yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
 

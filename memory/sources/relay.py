@@ -40,7 +40,7 @@ FIELDS = {
 TABLES = ("agent_messages", "relay_messages", "directed_messages")  # the first has plain ids
 LISTS = ("messages", "entries", "items", "data", "log")  # of a JSON document
 SQLITE_MAGIC = b"SQLite format 3\0"
-LONGEST_LINE = 16 * 2**20  # characters
+LONGEST_LINE, MOST_PARTS = 16 * 2**20, 200_000  # characters, commas
 TAG = re.compile(r"\s*\[RELAY\]\s*", re.IGNORECASE)  # of a mail that is meant as a relay message
 LOCK_SECONDS = 2.0
 
@@ -200,6 +200,8 @@ def _read_lines(file: Path, path: str) -> Iterator[Record]:
 
 
 def _from_line(line: str, path: str, place: str) -> Record:
+    if line.count(",") > MOST_PARTS:
+        return Unreadable(path, place, "has far too many parts for a message")
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

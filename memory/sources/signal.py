@@ -20,8 +20,9 @@ from memory.sources.chat import (
     walk,
     words,
 )
-from memory.sources.chat_text import read_entries
+from memory.sources.chat_text import Entry, read_entries
 from memory.sources.dates import read_stamp
+from memory.sources.signal_text import MARKDOWN, NUMBER, SHORT, read_short, read_sigtop
 
 Record = Message | Unreadable | Skipped
 
@@ -36,7 +37,8 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
     """Every message; the owner's as SELF where the format only says "Me" or "outgoing".
 
     main.jsonl of Signal's own export (frames of recipients, chats and items), data.json and
-    chat.md of signal-export, JSON with `messages`, and text as "[date, time] name: words".
+    chat.md of signal-export, sigtop's JSON and texts, JSON with `messages`, and text as "[date,
+    time] name: words".
     """
     pattern = r"\.(jsonl?|ndjson|txt|md)$"
     return read_members(file, root, pattern, _read, "a Signal export")
@@ -79,20 +81,35 @@ def _is_object(line: bytes) -> bool:
 
 
 def _read_text(stream: BinaryIO, state: _State) -> Iterator[Record]:
-    nothing = True
-    for entry in read_entries(stream):
+    nothing, is_markdown = True, state.place.name.lower().endswith(".md")
+    for entry in _entries(stream, state):
         nothing = False
         where, text = f"line {entry.line}", entry.text.strip("\n")
+        if is_markdown:
+            text = MARKDOWN.sub("", text).strip()
         author = SELF if entry.author.lower() in ME else entry.author
         if not entry.whole:
             yield state.place.unreadable(where, "is far too long for a message")
         elif not author or not text.strip():
-            yield state.place.skipped(where, "notice" if text else "media without words")
+            yield state.place.skipped(where, "media without words" if author else "notice")
         else:
             key = state.keys.key(entry.written, author, text)
             yield _message(state, key, author, text, entry.sent_at, state.room)
     if nothing:
         yield state.place.skipped("", "not a Signal export")
+
+
+def _entries(stream: BinaryIO, state: _State) -> Iterator[Entry]:
+    """sigtop's text, its short text, or "[date, time] name: words" as signal-export's Markdown."""
+    first = stream.readline(LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    stream.seek(0)
+    if first.startswith("Conversation: "):
+        state.room = NUMBER.sub("", first.partition(": ")[2].strip())
+        yield from read_sigtop(lines(stream))
+    elif SHORT.match(first):
+        yield from read_short(lines(stream))
+    else:
+        yield from read_entries(stream)
 
 
 def _read_lines(stream: BinaryIO, state: _State) -> Iterator[Record]:
@@ -191,6 +208,8 @@ def _from_object(value: Any, where: str, state: _State, room: str = "") -> Recor
         return state.place.skipped(where, "notice")
     if not value.keys() & {"body", "text"}:
         return state.place.skipped(where, "not a message of Signal")
+    if value.get("deletedForEveryone") is True:
+        return state.place.skipped(where, "message taken back")
     text = words(value.get("body") or value.get("text"))
     if not text.strip():
         return state.place.skipped(where, "media without words")

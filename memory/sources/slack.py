@@ -128,9 +128,20 @@ def _author(value: dict[str, Any], directory: Directory) -> str:
     return next(filter(None, names), "unknown")
 
 
+def _block_text(block: dict[str, Any], depth: int = 0) -> str:
+    """The words of a block of Block Kit, whose text stands in elements within elements."""
+    if isinstance(block.get("text"), str):
+        return block["text"]
+    if depth > 8:
+        return ""
+    inside = objects(block.get("elements")) + objects([block.get("text")])
+    mark = "\n" if block.get("type") in ("rich_text", "rich_text_list") else ""
+    return mark.join(_block_text(part, depth + 1) for part in inside)
+
+
 def _text(value: dict[str, Any], directory: Directory) -> str:
     """The words, mentions by name; of a program's message without any those it attached."""
-    text = words(value.get("text"))
+    text = words(value.get("text")) or "\n".join(map(_block_text, objects(value.get("blocks"))))
     if not text.strip():
         attached = objects(value.get("attachments"))
         text = "\n".join(words(part.get("text") or part.get("fallback")) for part in attached)

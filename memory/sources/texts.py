@@ -1,6 +1,7 @@
 """Reads folders of texts: journals, poems, essays, letters, notes, fiction."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -29,6 +30,9 @@ FOOTER_LINES = 3
 LONGEST_LINE = 300  # characters of a line in which a title or a date is looked for
 
 FRONT_MATTER = re.compile(r"\s*^---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
+TOML = re.compile(r"\s*^\+\+\+[ \t]*\n(.*?\n)\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
+ORG_HEAD = re.compile(r"\s*(?:#\+\w{1,30}:[^\n]*(?:\n|\Z))+")
+ORG_HEADING = re.compile(r"\*{1,8} +[<\[]?((?:19|20)\d\d-\d\d-\d\d\b.*)")
 HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
 BRACKETED = re.compile(r"(?:#{1,6}[ \t]+\[.*|={3,}[ \t].*[ \t]={3,}[ \t]*)")
 FENCE = re.compile(r"[ \t]*(?:```|~~~)")
@@ -147,11 +151,28 @@ def read_front_matter(text: str) -> Head:
     """
     hit = FRONT_MATTER.match(text)
     if not hit:
-        return Head(_trim(text))
+        return _other_head(text)
     block = hit.group(1) or ""
     values = _load_yaml(block)
     if values is None:
         return _head_from(_lines_as_mapping(block), _trim(text))
+    return _head_from(values, _trim(text[hit.end() :]))
+
+
+def _other_head(text: str) -> Head:
+    """TOML between `+++` lines, as Hugo has it, or Org's `#+KEY: value` lines; they are taken out.
+
+    TOML that does not parse stays, as broken YAML does.
+    """
+    if hit := TOML.match(text):
+        try:
+            return _head_from(tomllib.loads(hit[1]), _trim(text[hit.end() :]))
+        except tomllib.TOMLDecodeError:
+            return _head_from({}, _trim(text))
+    if not (hit := ORG_HEAD.match(text)):
+        return Head(_trim(text))
+    pairs = re.findall(r"^#\+(\w+):[ \t]*(.*?)[ \t]*$", hit[0], re.M)
+    values = {key: value.strip("<>[]") if key.lower() == "date" else value for key, value in pairs}
     return _head_from(values, _trim(text[hit.end() :]))
 
 
@@ -263,14 +284,16 @@ def split_entries(body: str, *, loose: bool) -> list[tuple[str, str]]:
     """(heading, text) of each dated entry; [("", body)] where there are none.
 
     `### [2026-03-01 09:00]` and `=== 2026-03-01 ... ===` begin an entry in any text; with `loose`
-    so does a heading of level 2 to 6 that begins with a date. A bare title above the first entry
-    goes with it, words above it are an entry of their own with heading "".
+    so does a heading of level 2 to 6 that begins with a date (of level 1 where there are several),
+    and one of Org. A bare title above the first entry goes with it, words above it are an entry of
+    their own with heading "".
     """
     entries: list[tuple[str, list[str]]] = [("", [])]
-    fenced = False
-    for line in body.split("\n"):
+    fenced, lines = False, body.split("\n")
+    least = 1 if loose and sum(bool(_entry_heading(line, 1)) for line in lines) > 1 else 2
+    for line in lines:
         fenced ^= bool(FENCE.match(line))
-        heading = "" if fenced else _entry_heading(line, loose)
+        heading = "" if fenced else _entry_heading(line, least if loose else 0)
         if heading:
             entries.append((heading, []))
         entries[-1][1].append(line)
@@ -280,13 +303,17 @@ def split_entries(body: str, *, loose: bool) -> list[tuple[str, str]]:
     return [(heading, _trim("\n".join(lines))) for heading, lines in entries]
 
 
-def _entry_heading(line: str, loose: bool) -> str:
-    if line[:1] not in ("#", "=") or len(line) > LONGEST_LINE:
+def _entry_heading(line: str, least: int) -> str:
+    """What a heading of level `least` or more says that begins with a date; 0: in brackets only."""
+    if line[:1] not in ("#", "=", "*") or len(line) > LONGEST_LINE:
         return ""
+    if line[0] == "*":
+        org = ORG_HEADING.fullmatch(line.rstrip()) if least else None
+        return org[1].rstrip(">] ") if org else ""
     hit = HEADING.fullmatch(line)
     said = hit[2].rstrip("# \t") if hit else line.strip("= \t")
     bracketed = BRACKETED.fullmatch(line)
-    if not bracketed and not (loose and hit and len(hit[1]) > 1):
+    if not bracketed and not (least and hit and len(hit[1]) >= least):
         return ""
     found = find_date(said[:40])
     return said if found and not re.search(r"\w", _without_weekday(said[: found.start()])) else ""

@@ -28,7 +28,11 @@ ARROW = re.compile(r"\s*\S+\s*-->\s*\S+|\s*\d+:\d\d:\S+,\d+:\d\d:\S+\s*$")
 SPOKEN_BY = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,80})>")
 TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>|<[\d:.]{4,16}>|\{\\[^{}]{1,40}\}")
 NAME = r"[^\W_][\w.'’ \-()]{0,38}?"
-LABEL = re.compile(rf"\s*(?:[-–>]\s*)?\[?(?P<who>{NAME})\]?\s*[:：]\s+(?P<said>\S.*)$", re.S)
+LABEL = re.compile(
+    rf"\s*(?:[-–]\s*|>{{1,3}}\s*)?\[?(?P<who>{NAME})\]?\s*[:：]\s+(?P<said>\S.*)$", re.S
+)
+BRACKETED = re.compile(r"\s*\[(?P<who>[A-Z][\w.' -]{0,38})\]\s+(?P<said>\S.*)$", re.S)
+BOLD_NAME = re.compile(rf"^(\s*)(\*\*|__)({NAME}\s*[:：]?)\2", re.M)  # of recorders' Markdown
 NUMBERED = re.compile(
     r"(?:speaker|sprecher(?:in)?|locuteur|hablante|说话人|发言人|講者)[ _]?\w{1,3}", re.IGNORECASE
 )
@@ -38,6 +42,7 @@ STAMP = rf"[\[(]?(?P<at>{_TIME})(?:\s*(?:-->|-|–|~)\s*{_TIME})?[\])]?"
 STAMPED = (  # a line of a recorder's text that says when and who, the words after it or below it
     re.compile(rf"\s*{STAMP}\s*[-–|]?\s*(?P<who>{NAME})\s*[:：]\s*(?P<said>.*)$"),
     re.compile(rf"\s*\[?(?P<who>{NAME})\]?\s*[,|·-]?\s+{STAMP}\s*[:：]?\s*(?P<said>)$"),
+    re.compile(rf"\s*(?P<who>{NAME})\s+[\[(](?P<at>{_TIME})[\])]\s*[:：]\s*(?P<said>\S.*)$"),
     re.compile(rf"\s*{STAMP}\s+(?P<who>{NAME})(?P<said>)$"),
     re.compile(rf"\s*{STAMP}\s*(?P<who>)(?P<said>.*)$"),
 )
@@ -86,11 +91,12 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
         yield text
         return
     problems: list[Unreadable] = []
-    lines = text.split("\n")
+    lines = BOLD_NAME.sub(r"\1\3", text).split("\n")
     summary, cues = "", list(_cues(lines, path, problems))
     if not cues and not problems and file.suffix.lower() not in (".srt", ".vtt", ".sbv"):
         summary, cues = _plain(lines, "summary" in file.stem.lower())
-    turns = _merge(_name(cues))
+    bold = {hit[3].rstrip(": ：") for hit in BOLD_NAME.finditer(text) if hit[3][-1] in ":："}
+    turns = _merge(_name(cues, bold))
     if not turns and not summary and not problems:
         yield Skipped(path, "", "no speech in the file")
     yield from problems
@@ -214,11 +220,11 @@ def _stamped(line: str) -> re.Match[str] | None:
 # --- both -------------------------------------------------------------------------------------
 
 
-def _name(cues: list[Turn]) -> list[Turn]:
+def _name(cues: list[Turn], bold: set[str]) -> list[Turn]:
     """Takes "Name: " from the words where it is a speaker's, and parts a cue between two.
 
-    It is one where the file numbers its speakers, where the name comes twice, or where nearly
-    every cue begins with one; "Note: ..." is not.
+    It is one where the file numbers its speakers, where the name comes twice or is written
+    `bold`, or where nearly every cue begins with one; "Note: ..." is not.
     """
     unnamed = [cue for cue in cues if not cue.who]
     labels = [hit for cue in unnamed for line in cue.lines if (hit := _label(line))]
@@ -227,12 +233,15 @@ def _name(cues: list[Turn]) -> list[Turn]:
     names = {
         who
         for who in seen
-        if who.lower() not in NO_NAMES and (seen[who] > 1 or NUMBERED.fullmatch(who) or everywhere)
+        if who.lower() not in NO_NAMES
+        and (seen[who] > 1 or who in bold or NUMBERED.fullmatch(who) or everywhere)
     }
     return [part for cue in cues for part in ([cue] if cue.who else _parts(cue, names))]
 
 
 def _label(line: str) -> re.Match[str] | None:
+    if "[" in line and (hit := BRACKETED.match(line)):
+        return hit
     return LABEL.match(line) if ":" in line or "：" in line else None
 
 

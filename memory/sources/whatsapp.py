@@ -33,6 +33,16 @@ NOTICE = re.compile(
     r"|berichten en oproepen|сообщения и звонки).{0,200}$|消息和通话.{0,20}端到端",
     re.IGNORECASE | re.DOTALL,
 )
+CALL = re.compile(  # what an Android phone writes under the caller's name
+    r"(?:missed (?:group )?(?:voice|video) call|verpasster? (?:sprach|video)anruf"
+    r"|(?:sprach|video)anruf verpasst|videollamada perdida|llamada perdida|appel (?:vocal|vidéo)"
+    r" manqué|chiamata (?:vocale|video)? ?persa|videochiamata persa"
+    r"|(?:chamada|ligação) de (?:voz|vídeo) perdida|gemiste (?:spraak|video)oproep"
+    r"|пропущенный (?:аудио|видео)звонок|未接(?:语音|视频)通话"
+    r"|waiting for this message\. this may take a while"
+    r"|auf diese nachricht wird gewartet.{0,80})\.?",
+    re.IGNORECASE,
+)
 DELETED = re.compile(
     r"(?:this message was deleted|you deleted this message|diese nachricht wurde gelöscht"
     r"|du hast diese nachricht gelöscht|se eliminó este mensaje|eliminaste este mensaje"
@@ -103,7 +113,11 @@ def clean(text: str) -> tuple[str, str]:
         return "", "message taken back"
     if not plain or PLACEHOLDER.fullmatch(plain) or OMITTED.fullmatch(plain):
         return "", "media without words"
-    if NOTICE.match(plain) or (captioned == text and text.startswith("\u200e")):
+    if (
+        NOTICE.match(plain)
+        or CALL.fullmatch(plain)
+        or (captioned == text and text.startswith("\u200e"))
+    ):
         return "", "notice"  # on an iPhone the mark begins what the program says itself
     said = EDITED.sub("", captioned)
     return (text if said == text else said.strip("\u200e \n")), ""
