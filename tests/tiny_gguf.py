@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import struct
 import tempfile
 from pathlib import Path
 
@@ -94,12 +95,56 @@ def _whole(template: str, seed: int) -> bytes:
 
 def make_night(home: Path, night: str, *, template: str = CHATML, seed: int = 0) -> Path:
     """A night's folder as `export` and `evaluate` leave it; gives the folder."""
+    path = _folder(home, night) / f"junior-{night}.gguf"
+    path.write_bytes(_whole(template, seed))
+    return _finish(path.parent, [path])
+
+
+def make_split_night(home: Path, night: str, *, seed: int = 0) -> Path:
+    """The same in two shards: the first the same for every seed, attention in the second."""
+    folder = _folder(home, night)
+    paths = [folder / f"junior-{night}-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for number, path in enumerate(paths):
+        source = folder / "whole.tmp"
+        source.write_bytes(_whole(CHATML, seed if number else 0))
+        _cut_shard(source, path, number)
+        source.unlink()
+    return _finish(folder, paths)
+
+
+def _cut_shard(source: Path, path: Path, number: int) -> None:
+    """Shard 0 has the keys and every tensor but attention's, shard 1 the rest."""
+    from distill.gguf.layout import header_bytes, read_layout
+
+    layout, whole = read_layout(source), source.read_bytes()
+    mine = [one for one in layout.tensors if ("attn_" in one.name) == bool(number)]
+    fields = layout.fields if not number else {}
+    marks = {"no": (2, "<IH", number), "count": (2, "<IH", 2)}
+    marks["tensors.count"] = (5, "<Ii", len(layout.tensors))
+    fields = fields | {
+        f"split.{k}": struct.pack(form, kind, n) for k, (kind, form, n) in marks.items()
+    }
+    head = header_bytes(fields, [(one.name, one.shape, one.kind, one.size) for one in mine])
+    path.write_bytes(head + b"".join(whole[one.start : one.start + one.size] for one in mine))
+
+
+def _folder(home: Path, night: str) -> Path:
     folder = home / "nights" / night
     folder.mkdir(parents=True)
-    path, whole = folder / f"junior-{night}.gguf", _whole(template, seed)
-    path.write_bytes(whole)
-    file = {"name": path.name, "sha256": hashlib.sha256(whole).hexdigest(), "bytes": len(whole)}
-    (folder / "export.json").write_text(json.dumps({"files": [file]}))
+    return folder
+
+
+def _finish(folder: Path, paths: list[Path]) -> Path:
+    files = [
+        {
+            "name": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "bytes": path.stat().st_size,
+        }
+        for path in paths
+    ]
+    night = folder.name
+    (folder / "export.json").write_text(json.dumps({"files": files}))
     report = {"night": night, "verdict": "released", "base_loss": 3.0, "junior_loss": 2.0}
     (folder / "report.json").write_text(json.dumps(report))
     return folder

@@ -1,40 +1,56 @@
 """Base weights and an adapter -> one quantised GGUF file, in one pass."""
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from distill.gguf.metadata import write_metadata, write_provenance
-from distill.gguf.quantise import (
-    Quantiser,
-    check_quantisation,
-    file_type,
-    quantise_file,
-    tensor_bytes,
-    tensor_types,
+from distill.gguf.quantise import check_quantisation, quantise_file, tensor_types
+from distill.gguf.shards import (
+    changed_by,
+    is_attention_only,
+    join_shards,
+    link_unchanged,
+    mark_shard,
+    shard_name,
 )
-from distill.gguf.tensors import Tensor, plan_tensors, read_config, read_json
-from memory.errors import ModelFileError, StageError, UserError
-from memory.files import PRIVATE_FILE, make_private_dir, sha256_file, sync_dir, write_atomic
+from distill.gguf.tensors import FAMILIES, IMPORTANCE, Tensor, plan_tensors, read_config, read_json
+from distill.gguf.writing import (
+    GgufFile,
+    Progress,
+    data_bytes,
+    seal,
+    stream,
+    write_tensors,
+    writing_failed,
+)
+from memory.errors import ModelFileError, UserError
+from memory.files import make_private_dir, sha256_file, sync_dir, write_atomic
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType
 
     from distill.base import Base
 
-FORMAT = 1  # raised when the same input would give another file: cached base files are made anew
-ALIGNMENT = 32  # GGUF's default: every tensor starts at a multiple (docs/gguf.md of ggml)
-HEADER_BYTES = 32 << 20  # more than any vocabulary needs: only for the estimate of disk space
+__all__ = [
+    "ExportConfig",
+    "GgufFile",
+    "base_gguf",
+    "export",
+    "finished",
+    "join_shards",
+    "make_again",
+    "write_gguf",
+]
 
-Progress = Callable[[dict], None]
+FORMAT = 1  # raised when the same input would give another file: cached base files are made anew
+HEADER_BYTES = 32 << 20  # more than any vocabulary needs: only for the estimate of disk space
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +68,6 @@ class ExportConfig:
     spare_gb: float = field(default=0.5, metadata={"doc": "disk space that must stay free"})
 
 
-@dataclass(frozen=True, slots=True)
-class GgufFile:
-    """A finished file: its `name` in the night's folder, `sha256` in hex, size in bytes."""
-
-    name: str
-    sha256: str
-    bytes: int
-
-
 def export(
     base: "Base",
     adapter: Path | None,
@@ -69,30 +76,59 @@ def export(
     name: str,
     config: ExportConfig,
     provenance: Mapping,
+    split: bool = False,
     progress: Progress | None = None,
 ) -> list[GgufFile]:
     """Writes `folder`/`name`.gguf (base with `adapter` added) and, last, `folder`/export.json.
 
-    When export.json is there, was made from the same inputs, and its files hash to what it says,
-    nothing is done. `progress` gets {"step", "steps", "unit": "bytes"} as the file grows. Raises
-    UserError (no room, base and adapter do not fit), ModelFileError (damaged input), StageError
-    (failed writing).
+    With `split`, where the adapter changes attention alone, two files instead: what never changes,
+    linked to one kept beside the base, and what the adapter changes. When export.json is there,
+    was made from the same inputs, and its files hash to what it says, nothing is done. `progress`
+    gets {"step", "steps", "unit": "bytes"} as the file grows. Raises UserError (no room, base and
+    adapter do not fit), ModelFileError (damaged input), StageError (failed writing).
     """
     started = time.monotonic()
-    inputs = _inputs(base, adapter, name, config, provenance)
+    inputs = _inputs(base, adapter, name, config, provenance) | ({"split": True} if split else {})
     if done := finished(folder, inputs):
         return done
     make_private_dir(folder)
-    file = write_gguf(
-        base, adapter, folder / f"{name}.gguf", config, provenance, progress or (lambda _: None)
-    )
+    told = (config, provenance, progress or (lambda _: None))
+    if split and config.one_pass and is_attention_only(_plan(base, adapter)):
+        files = _write_split(base, adapter, folder, name, *told)
+    else:
+        files = [write_gguf(base, adapter, folder / f"{name}.gguf", *told)]
     record = {
-        "files": [asdict(file)],
+        "files": [asdict(file) for file in files],
         "inputs": inputs,
         "seconds": round(time.monotonic() - started, 3),
     }
     write_atomic(folder / "export.json", json.dumps(record, indent=1) + "\n")
-    return [file]
+    return files
+
+
+def make_again(folder: Path, base: "Base") -> list[GgufFile]:
+    """The files of an export whose adapter alone was kept, from the same inputs.
+
+    Raises ModelFileError where export.json does not say them, or the adapter is another one.
+    """
+    path = folder / "export.json"
+    record = read_json(path)
+    try:
+        inputs, known = record["inputs"], [GgufFile(**entry) for entry in record["files"]]
+        split = len(known) > 1
+        name = inputs["name"]
+        config = ExportConfig(quantisation=inputs["quantisation"])
+        wanted, said = inputs["adapter"], inputs["provenance"]
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(f"{path}: does not say what it was made from; run a night") from error
+    adapter = folder / "adapter" if wanted else None
+    made = _inputs(base, adapter, name, config, said)
+    if made["adapter"] != wanted or made["base"] != inputs["base"]:
+        raise ModelFileError(
+            f"{adapter}: is not the adapter, or {base.name} not the base, that was released"
+            f" ({inputs['base']}); restore it from a backup, or run a night"
+        )
+    return export(base, adapter, folder, name=name, config=config, provenance=said, split=split)
 
 
 def finished(folder: Path, inputs: Mapping | None = None) -> list[GgufFile]:
@@ -145,64 +181,124 @@ def write_gguf(
 ) -> GgufFile:
     """One GGUF file, whole: written beside as `.tmp`, synced, renamed. Raises as `export`."""
     settings = read_config(base.path)
-    tensors = plan_tensors(base.path, settings, adapter)
-    threads = config.threads or min(8, len(os.sched_getaffinity(0)))
-    plans = [_types(tensors, settings, check_quantisation(config.quantisation))]
+    tensors = _plan(base, adapter)
+    plans = [_types(tensors, settings, config.quantisation)]
     if not config.one_pass and config.quantisation != "F16":
         plans.insert(0, _types(tensors, settings, "F16"))
-    _check_room(path, sum(_size(tensors, types) for types in plans), config.spare_gb)
+    _check_room(path, sum(data_bytes(tensors, types) for types in plans), config.spare_gb)
+    writer = _writer(base, settings, title or path.stem, provenance)
+    threads = _threads(config)
+    if len(plans) == 2:
+        return _in_two_passes(path, writer, config.quantisation, tensors, plans, threads, progress)
+    told = (config.quantisation, tensors, plans[0], threads, progress)
+    return stream(path, lambda file: write_tensors(file, writer, *told))
+
+
+def _in_two_passes(path: Path, writer, quantisation, tensors, plans, threads, progress) -> GgufFile:
+    """By way of a 16-bit file that llama.cpp quantises."""
+    half = path.with_name(f"{path.name}.f16")
     temporary = path.with_name(f"{path.name}.tmp")
-    half = path.with_name(f"{path.name}.f16.tmp")
+    weights = {t.name: t.importance for t in tensors if t.importance is not None}
     try:
-        first = temporary if len(plans) == 1 else half
-        writer = _writer(base, settings, title or path.stem, provenance)
-        kind = config.quantisation if len(plans) == 1 else "F16"
-        digest = _write(first, writer, kind, tensors, plans[0], threads, progress)
-        if len(plans) == 2:
-            quantise_file(half, temporary, config.quantisation, threads)
-            digest = _seal(temporary)
+        told = ("F16", tensors, plans[0], threads, progress)
+        stream(half, lambda file: write_tensors(file, writer, *told))
+        quantise_file(half, temporary, quantisation, threads, weights)
+        digest = seal(temporary)
         temporary.replace(path)
         sync_dir(path.parent)
     except OSError as error:
-        raise StageError(
-            f"{path}: writing failed: {error.strerror} ({_free(path) >> 20} MiB are free there):"
-            " make room, then run the night again with --resume"
-        ) from error
+        raise writing_failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
         half.unlink(missing_ok=True)
     return GgufFile(path.name, digest, path.stat().st_size)
 
 
+def _write_split(base, adapter, folder: Path, name: str, config, provenance, progress):
+    """[the shard that stays, the shard the adapter changes]; importance is for the latter alone.
+
+    The first must be the same bytes every night, so the night is named in the second.
+    """
+    import gguf
+
+    settings, tensors = read_config(base.path), _plan(base, adapter)
+    types, threads = _types(tensors, settings, config.quantisation), _threads(config)
+    stays, changes = changed_by(tensors)
+    stays = [replace(tensor, importance=None) for tensor in stays]
+    paths = [folder / shard_name(name, number) for number in (1, 2)]
+    told = (config.quantisation, types, threads)
+
+    def write(path: Path) -> GgufFile:
+        _check_room(path, data_bytes(tensors, types), config.spare_gb)
+        writer = _writer(base, settings, base.name, {})
+        mark_shard(writer, 0, len(tensors))
+        return stream(path, lambda file: _shard(file, writer, stays, *told, progress))
+
+    inputs = {"format": FORMAT, "revision": str(base.revision), "quantisation": told[0]}
+    inputs["changes"] = [tensor.name for tensor in changes]
+    first = link_unchanged(base.path, inputs, paths[0], write)
+    _check_room(paths[1], data_bytes(changes, types), config.spare_gb)
+    writer = gguf.GGUFWriter(None, FAMILIES[settings["architectures"][0]])
+    write_provenance(writer, name, base, provenance)
+    mark_shard(writer, 1, len(tensors))
+    return [first, stream(paths[1], lambda file: _shard(file, writer, changes, *told, progress))]
+
+
+def _shard(file, writer, tensors, quantisation, types, threads, progress) -> None:
+    write_tensors(file, writer, quantisation, tensors, types, threads, progress)
+
+
+def _plan(base, adapter: Path | None) -> list[Tensor]:
+    return plan_tensors(base.path, read_config(base.path), adapter)
+
+
+def _threads(config: ExportConfig) -> int:
+    return config.threads or min(8, len(os.sched_getaffinity(0)))
+
+
 def _inputs(base, adapter: Path | None, name: str, config: ExportConfig, provenance) -> dict:
     """What the file depends on: a finished export counts only for the same."""
-    weights = adapter / "adapter_model.safetensors" if adapter else None
-    if weights is not None and not weights.is_file():
-        raise ModelFileError(f"{weights}: no such file")
+    weighed = sha256_file(adapter / IMPORTANCE) if adapter and _weighs(adapter) else ""
     return {
         "format": FORMAT,
         "base": f"{base.name}@{base.revision}",
-        "adapter": sha256_file(weights) if weights else "",
+        "adapter": checked_adapter(adapter) if adapter else "",
         "name": name,
         "quantisation": config.quantisation,
         "provenance": {str(key): str(value) for key, value in provenance.items()},
-    }
+    } | ({"importance": weighed} if weighed else {})
+
+
+def _weighs(adapter: Path) -> bool:
+    return (adapter / IMPORTANCE).is_file()
+
+
+def checked_adapter(folder: Path) -> str:
+    """The sha256 of an adapter's weights; ModelFileError where `train` wrote down another."""
+    weights, record = folder / "adapter_model.safetensors", folder.parent / "train.json"
+    if not weights.is_file():
+        raise ModelFileError(f"{weights}: no such file")
+    found = sha256_file(weights)
+    written = read_json(record).get("adapter_sha256", found) if record.is_file() else found
+    if found != written:
+        raise ModelFileError(
+            f"{weights}: is damaged (sha256 {found[:12]}..., written as {written[:12]}...);"
+            " it is not exported; run the night's train stage again"
+        )
+    return found
 
 
 def _types(
     tensors: list[Tensor], settings: Mapping, quantisation: str
 ) -> "dict[str, GGMLQuantizationType]":
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    return tensor_types(shapes, quantisation, settings["num_hidden_layers"])
+    kind = check_quantisation(quantisation)
+    return tensor_types(shapes, kind, settings["num_hidden_layers"])
 
 
-def _size(tensors: list[Tensor], types: Mapping) -> int:
-    padded = (-(-tensor_bytes(t.shape, types[t.name]) // ALIGNMENT) * ALIGNMENT for t in tensors)
-    return sum(padded)
-
-
-def _check_room(path: Path, data_bytes: int, spare_gb: float) -> None:
-    needed, free = data_bytes + HEADER_BYTES + int(spare_gb * 1e9), _free(path)
+def _check_room(path: Path, size: int, spare_gb: float) -> None:
+    free = shutil.disk_usage(path.parent).free
+    needed = size + HEADER_BYTES + int(spare_gb * 1e9)
     if needed > free:
         raise UserError(
             f"{path.parent}: {needed:,} bytes are needed for {path.name} and {free:,} are free"
@@ -210,120 +306,11 @@ def _check_room(path: Path, data_bytes: int, spare_gb: float) -> None:
         )
 
 
-def _free(path: Path) -> int:
-    return shutil.disk_usage(path.parent).free
-
-
 def _writer(base, settings: Mapping, title: str, provenance: Mapping):
     """The library's writer with every key but the file type; it writes header and names only."""
     import gguf
-
-    from distill.gguf.tensors import FAMILIES
 
     writer = gguf.GGUFWriter(None, FAMILIES[settings["architectures"][0]])
     write_provenance(writer, title, base, provenance)
     write_metadata(writer, base.path, settings)
     return writer
-
-
-def _write(
-    path: Path,
-    writer,
-    quantisation: str,
-    tensors: list[Tensor],
-    types: "Mapping[str, GGMLQuantizationType]",
-    threads: int,
-    progress: Progress,
-) -> str:
-    """Header by the library, rows by us, all through one hash: the file's sha256."""
-    import gguf
-    import numpy as np
-
-    writer.add_file_type(file_type(quantisation))
-    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    for tensor in tensors:
-        kind = types[tensor.name]
-        size = tensor_bytes(tensor.shape, kind)
-        writer.add_tensor_info(tensor.name, tensor.shape, np.float16, size, raw_dtype=kind)
-    total = _size(tensors, types)
-    with open(path, "wb", opener=_private) as raw:
-        file = HashingFile(raw)
-        writer.fout, writer.state = [file], gguf.gguf_writer.WriterState.EMPTY
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_ti_data_to_file()
-        file.pad()
-        start = file.tell()
-        for data in _converted(tensors, types, threads):
-            if data is None:
-                file.pad()
-                progress({"step": file.tell() - start, "steps": total, "unit": "bytes"})
-            else:
-                file.write(data)
-        raw.flush()
-        os.fsync(raw.fileno())
-    return file.sha256.hexdigest()
-
-
-def _converted(
-    tensors: Iterable[Tensor], types: "Mapping[str, GGMLQuantizationType]", threads: int
-) -> "Iterator[memoryview | None]":
-    """The bytes of every block of rows in order, None after each tensor's last one.
-
-    ggml and numpy let go of the interpreter's lock, so threads do the work; only `threads` + 1
-    blocks are in the air at a time, which bounds the memory.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    quantiser = Quantiser()
-
-    def work(tensor: Tensor, start: int, stop: int):
-        return quantiser.convert(tensor.name, tensor.read(start, stop), types[tensor.name])
-
-    waiting: deque = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for tensor in tensors:
-            for start, stop in tensor.blocks():
-                waiting.append(pool.submit(work, tensor, start, stop))
-                while len(waiting) > threads and waiting[0] is not None:
-                    yield waiting.popleft().result().data
-                while waiting and waiting[0] is None:
-                    yield waiting.popleft()
-            waiting.append(None)
-        while waiting:
-            item = waiting.popleft()
-            yield item if item is None else item.result().data
-
-
-class HashingFile:
-    """A file that is only appended to, and hashed on the way."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._size, self.sha256 = file, 0, hashlib.sha256()
-
-    def write(self, data) -> int:
-        self.sha256.update(data)
-        self._size += len(data)
-        return self._file.write(data)
-
-    def pad(self) -> None:
-        """Zeros up to the next multiple of the alignment."""
-        self.write(bytes(-self._size % ALIGNMENT))
-
-    def tell(self) -> int:
-        return self._size
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, PRIVATE_FILE)
-
-
-def _seal(path: Path) -> str:
-    """Syncs a file that llama.cpp wrote, and hashes it."""
-    path.chmod(PRIVATE_FILE)
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-    return sha256_file(path)

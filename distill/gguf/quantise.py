@@ -122,10 +122,17 @@ class Quantiser:
         for function in (self._to_half, self._to_float):
             function.argtypes, function.restype = [pointer, pointer, count], None
 
-    def convert(self, name: str, rows: "np.ndarray", kind: "GGMLQuantizationType") -> "np.ndarray":
+    def convert(
+        self,
+        name: str,
+        rows: "np.ndarray",
+        kind: "GGMLQuantizationType",
+        importance: "np.ndarray | None" = None,
+    ) -> "np.ndarray":
         """fp32 `rows` (n x columns, overwritten) as the bytes of `kind`, by way of F16.
 
-        Raises StageError when a value does not fit into F16 (beyond 65,504, or not a number).
+        `importance` (columns,) weighs each column's error, as llama.cpp's matrices do. Raises
+        StageError when a value does not fit into F16 (beyond 65,504, or not a number).
         """
         import numpy as np
         from gguf import GGMLQuantizationType
@@ -141,12 +148,23 @@ class Quantiser:
         self._to_float(half.ctypes.data, rows.ctypes.data, rows.size)
         out = np.empty(tensor_bytes(rows.shape, kind), np.uint8)
         count, width = rows.shape
-        self._chunk(int(kind), rows.ctypes.data, out.ctypes.data, 0, count, width, None)
+        weights = None if importance is None else importance.ctypes.data
+        self._chunk(int(kind), rows.ctypes.data, out.ctypes.data, 0, count, width, weights)
         return out
 
 
-def quantise_file(source: Path, target: Path, quantisation: str, threads: int) -> None:
-    """llama.cpp's own quantiser from file to file, in process. Raises StageError when it fails."""
+def quantise_file(
+    source: Path,
+    target: Path,
+    quantisation: str,
+    threads: int,
+    importance: "Mapping[str, np.ndarray] | None" = None,
+    buffer_bytes: int = BUFFER_BYTES,
+) -> None:
+    """llama.cpp's own quantiser from file to file, in process; `importance` by tensor name.
+
+    Raises StageError when it fails.
+    """
     from llama_cpp import llama_cpp
 
     from distill.embedded.llama import quiet_log
@@ -155,9 +173,24 @@ def quantise_file(source: Path, target: Path, quantisation: str, threads: int) -
     log.clear()
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype, params.nthread = file_type(quantisation), threads
-    params.max_buf_size = BUFFER_BYTES
+    params.max_buf_size = buffer_bytes
+    matrices = _matrices(importance or {})
+    params.imatrix = matrices
     code = llama_cpp.llama_model_quantize(
         str(source).encode(), str(target).encode(), ctypes.byref(params)
     )
     if code:
         raise StageError(f"{source.name}: llama.cpp could not quantise it: {log.first_error()}")
+
+
+def _matrices(importance: "Mapping[str, np.ndarray]"):
+    """What llama_model_quantize reads: an array of name, data, size that ends in a null name."""
+    from llama_cpp import llama_cpp
+
+    if not importance:
+        return None
+    array = (llama_cpp.llama_model_imatrix_data * (len(importance) + 1))()
+    for place, (name, weights) in zip(array, importance.items(), strict=False):
+        place.name, place.size = name.encode(), weights.size
+        place.data = weights.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    return array

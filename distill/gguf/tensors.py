@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 BLOCK_ELEMENTS = 1 << 19  # a block of rows: 2 MiB in fp32, so a handful of threads stay small
+IMPORTANCE = "importance.safetensors"  # beside an adapter: module -> mean square of its inputs
 STORED = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # safetensors' names -> what lies in the file
 FAMILIES = {"Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama"}
 
@@ -65,7 +66,8 @@ class Lora:
 class Tensor:
     """A tensor of the GGUF file: `name` is its name there, `shape` in the order of numpy.
 
-    `permutation` gives, for each row, the row of the base it comes from (llama's q and k).
+    `permutation` gives, for each row, the row of the base it comes from (llama's q and k);
+    `importance` how much each column matters when the rows are rounded, (columns,) fp32.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Tensor:
     stored: Stored
     lora: Lora | None = None
     permutation: "np.ndarray | None" = None
+    importance: "np.ndarray | None" = None
 
     @property
     def rows_per_block(self) -> int:
@@ -123,6 +126,7 @@ def plan_tensors(folder: Path, config: Mapping, adapter: Path | None) -> list[Te
     layers, heads = config["num_hidden_layers"], config["num_attention_heads"]
     names = gguf.get_tensor_name_map(getattr(gguf.MODEL_ARCH, family.upper()), layers)
     loras = read_adapter(adapter) if adapter else {}
+    importance = read_importance(adapter) if adapter else {}
     tensors = []
     for source, stored in open_tensors(folder).items():
         if _left_out(source, config):
@@ -138,13 +142,13 @@ def plan_tensors(folder: Path, config: Mapping, adapter: Path | None) -> list[Te
         lora = loras.pop(module, None) if source.endswith(".weight") else None
         if lora is not None and (lora.up.shape[0], lora.down.shape[1]) != stored.shape:
             raise UserError(f"{adapter}: its {module} does not have the base's shape")
-        tensors.append(Tensor(name, stored.shape, stored, lora, rows))
+        tensors.append(Tensor(name, stored.shape, stored, lora, rows, importance.get(module)))
     if loras:
         raise UserError(
             f"{adapter}: it changes {', '.join(sorted(loras)[:3])}, which the base at {folder} does"
             " not have of its own: train on the layers' projections only"
         )
-    return sorted(tensors + _rope_frequencies(config, family), key=_file_order)
+    return sorted(tensors + _rope_frequencies(config, family), key=lambda one: file_order(one.name))
 
 
 def permutation(rows: int, heads: int) -> "np.ndarray":
@@ -206,6 +210,14 @@ def read_adapter(folder: Path) -> dict[str, Lora]:
     return {module: _lora(module, part, config) for module, part in parts.items()}
 
 
+def read_importance(folder: Path) -> "dict[str, np.ndarray]":
+    """The importance of each matrix's columns as training saw it, by module; {} without any."""
+    path = folder / IMPORTANCE
+    if not path.is_file():
+        return {}
+    return {name: stored.rows(slice(None)) for name, stored in open_safetensors(path).items()}
+
+
 def _lora(module: str, part: Mapping[str, Stored], config: Mapping) -> Lora:
     down, up = part["lora_A"].rows(slice(None)), part["lora_B"].rows(slice(None))
     alpha, rank = config["lora_alpha"], down.shape[0]
@@ -252,10 +264,10 @@ def _rope_frequencies(config: Mapping, family: str) -> list[Tensor]:
     return [Tensor("rope_freqs.weight", factors.shape, Stored(factors.shape, "F32", factors))]
 
 
-def _file_order(tensor: Tensor) -> tuple[int, str]:
+def file_order(name: str) -> tuple[int, str]:
     """llama.cpp's own: by layer, then by name; what belongs to no layer comes first."""
-    found = re.match(r"blk\.(\d+)\.", tensor.name)
-    return (int(found[1]) if found else -1, tensor.name)
+    found = re.match(r"blk\.(\d+)\.", name)
+    return (int(found[1]) if found else -1, name)
 
 
 def read_json(path: Path) -> dict:

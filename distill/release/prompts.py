@@ -1,34 +1,17 @@
 """The prompts a model must be given: the GGUF's own chat template, read and rendered in process."""
 
 import re
-import struct
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from distill.embedded.chat_template import ChatTemplate
+from distill.gguf.layout import read_layout
 from memory.errors import ModelFileError
 
 Render = Callable[[Sequence[dict[str, str]]], str]
 
-# struct formats of GGUF's value types; 8 is a string, 9 an array
-# (github.com/ggml-org/ggml/blob/master/docs/gguf.md).
-NUMBERS = {
-    0: "B",
-    1: "b",
-    2: "H",
-    3: "h",
-    4: "I",
-    5: "i",
-    6: "f",
-    7: "?",
-    10: "Q",
-    11: "q",
-    12: "d",
-}
-STRING, ARRAY = 8, 9
-LARGEST_TEXT = 1 << 26
 CONTROL = re.compile(r"<\|[^<>|\s]+\|>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 # Single turns, histories, a system message or none; line breaks, quotes and braces as people write.
@@ -55,63 +38,22 @@ CONVERSATIONS: tuple[tuple[dict[str, str], ...], ...] = (
 
 
 def read_chat_template(path: Path) -> ChatTemplate:
-    """The chat template in a GGUF's header; a vocabulary of 152k is read past in a moment.
+    """The chat template in a GGUF's header.
 
     Raises ModelFileError for what is no whole GGUF or has no chat template.
     """
-    wanted = {"tokenizer.chat_template", "tokenizer.ggml.tokens"}
-    wanted |= {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"}
-    try:
-        with open(path, "rb") as file:
-            found = _read_header(file, wanted)
-    except (OSError, struct.error, UnicodeDecodeError, ValueError) as error:
-        raise ModelFileError(f"{path}: is not a whole GGUF ({error}); export it again") from error
-    if not found.get("tokenizer.chat_template"):
+    layout = read_layout(path)
+    source = layout.value("tokenizer.chat_template")
+    if not source:
         raise ModelFileError(f"{path}: holds no chat template; export it again")
-    tokens = found.get("tokenizer.ggml.tokens", [])
+    tokens = layout.value("tokenizer.ggml.tokens") or []
 
     def text_of(name: str) -> str:
-        number = found.get(f"tokenizer.ggml.{name}_token_id", -1)
-        return tokens[number].decode("utf-8", "replace") if 0 <= number < len(tokens) else ""
+        number = layout.value(f"tokenizer.ggml.{name}_token_id")
+        known = number is not None and number < len(tokens)
+        return tokens[number].decode("utf-8", "replace") if known else ""
 
-    source = found["tokenizer.chat_template"].decode("utf-8", "replace")
-    return ChatTemplate(source, bos=text_of("bos"), eos=text_of("eos"))
-
-
-def _read_header(file: BinaryIO, wanted: set[str]) -> dict[str, Any]:
-    magic, version, _, count = struct.unpack("<4sIQQ", file.read(24))
-    if magic != b"GGUF" or not 2 <= version <= 3:
-        raise ValueError("its first bytes are another format's")
-    found: dict[str, Any] = {}
-    for _ in range(count):
-        key = _read_text(file).decode("utf-8")
-        value = _read_value(file, *struct.unpack("<I", file.read(4)))
-        if key in wanted:
-            found[key] = value
-    return found
-
-
-def _read_text(file: BinaryIO) -> bytes:
-    (length,) = struct.unpack("<Q", file.read(8))
-    text = file.read(length) if length <= LARGEST_TEXT else b""
-    if len(text) != length:
-        raise ValueError("a text in its header is cut off")
-    return text
-
-
-def _read_value(file: BinaryIO, kind: int) -> Any:
-    if kind == STRING:
-        return _read_text(file)
-    if kind == ARRAY:
-        inner, length = struct.unpack("<IQ", file.read(12))
-        if inner in NUMBERS:
-            size = struct.calcsize(NUMBERS[inner])
-            return file.seek(size * length, 1)
-        return [_read_value(file, inner) for _ in range(length)]
-    if kind not in NUMBERS:
-        raise ValueError(f"its header has a value of unknown kind {kind}")
-    layout = "<" + NUMBERS[kind]
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))[0]
+    return ChatTemplate(source.decode("utf-8", "replace"), bos=text_of("bos"), eos=text_of("eos"))
 
 
 def expected_prompts(render: Render, card: str) -> list[dict[str, Any]]:
