@@ -14,11 +14,13 @@ from distill.curate.identity_rows import Material, identity_rows
 from distill.curate.manifest import VERSION, build_manifest
 from distill.curate.marked import Marked
 from distill.curate.pieces import Gathered, Piece, gather
+from distill.curate.rewrite_rows import MADE_BY, corpus_habits, rewrite_rows
 from distill.curate.rows import Exchange, Row, Said, Turn, document_rows, exchanges, turn_rows
 from distill.curate.split import cap_pairs, cap_rows, draw, split
 from distill.curate.system_turns import system_card, system_turn
 from distill.curate.trust import registered
 from distill.identity.beings import Identity, split_author
+from distill.rewrite.habits import save_habits
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.errors import JuniorError, UserError
 from memory.files import write_atomic
@@ -76,6 +78,9 @@ def curate(
     own_characters = sum(row.loss_characters for row in train)
     material = _material(found, train)
     total = own_characters / (1 - config.identity_share - config.replay_share)
+    habits = corpus_habits(train, config)
+    rewriting = round(config.rewrite_share * total)
+    train += rewrite_rows(train, config, characters=rewriting, seed=seed)
     train += identity_rows(
         identity, material, config, characters=round(config.identity_share * total), seed=seed
     )
@@ -89,6 +94,7 @@ def curate(
     manifest = build_manifest(db, examples, judged, found, finish.agent, card, config)
     write_atomic(folder / "train.jsonl", _lines(examples))
     write_atomic(folder / "held_out.jsonl", _lines(judged))
+    save_habits(folder, habits)
     write_atomic(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return CurateSummary(
         *(manifest[name] for name in CurateSummary.__dataclass_fields__)  # same names, same order
@@ -250,7 +256,7 @@ class _Finish:
             "source": row.source,
             "ids": list(row.ids),
             "month": row.month,
-        }
+        } | ({"plain": MADE_BY} if row.view == "rewrite" else {})
 
     def foreign(self, row: Row, turn: Turn) -> int:
         """Loss characters of a turn that no own piece, and no text of ours, accounts for."""

@@ -38,6 +38,8 @@ class CurateConfig:
     identity_share: float = _knob(0.10, "rows about who the agent is and is not")
     control_share: float = _knob(0.2, "of those, ordinary requests answered without a name")
     replay_share: float = _knob(0.12, "rows the base itself answered, against forgetting")
+    rewrite_share: float = _knob(0.08, "rows that put a plain version back into own words; 0: off")
+    rewrite_least: int = _knob(500, "own sentences without which there are none of these rows")
     replay_repeats: int = _knob(4, "how often one replay row may come")
     untitled_share: float = _knob(0.25, "titled documents asked for by their kind alone")
     plain_share: float = _knob(0.015, "documents asked for without their title")
@@ -53,8 +55,10 @@ class CurateConfig:
         problems = []
         if self.fiction not in ("off", "voice"):
             problems.append(f'fiction must be "off" or "voice", found {self.fiction!r}')
-        if self.identity_share + self.replay_share >= 0.9:
-            problems.append("identity_share and replay_share leave less than a tenth for own text")
+        if self.identity_share + self.replay_share + self.rewrite_share >= 0.9:
+            problems.append(
+                "identity_share, replay_share, rewrite_share leave less than a tenth for own text"
+            )
         if self.card_verbatim + self.card_paraphrased > 1:
             problems.append("card_verbatim and card_paraphrased are more than 1 together")
         if not 0.5 <= self.near_duplicate <= 1:
@@ -83,5 +87,6 @@ def for_tiny(config: CurateConfig) -> CurateConfig:
         untitled_share=max(config.untitled_share, 0.6),
         replay_share=max(config.replay_share, 0.25),
         replay_repeats=max(config.replay_repeats, 16),
+        rewrite_share=0.0,  # with a few million parameters it cannot repeat a sentence yet
         least_loss=min(config.least_loss, 12),
     )
