@@ -12,6 +12,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from agent.schedule import BackupConfig, ScheduleConfig
+from agent.serve.config import ServeConfig
 from distill.base import BaseConfig
 from distill.curate import CurateConfig
 from distill.evaluate.gate import GateConfig
@@ -38,6 +39,7 @@ class Config:
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    serve: ServeConfig = field(default_factory=ServeConfig)
     origins: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -66,6 +68,7 @@ SECTIONS: dict[str, type] = {
     "export": ExportConfig,
     "gate": GateConfig,
     "publish": PublishConfig,
+    "serve": ServeConfig,
 }
 
 

@@ -272,11 +272,13 @@ def log_message(
     key: str = "",
     author: str,
     now: datetime,
+    origin: str = "spoken",
 ) -> tuple[int, bool]:
     """The agent writes to its own memory; gives back (id, whether `key` was there already).
 
     `kind` is one of LOG_KINDS, `now` aware. With the same `key` twice there is one message, which
-    holds the newer text. Raises UsageError for another kind or an empty text.
+    holds the newer text. What a junior wrote has its `origin` and never trains. Raises UsageError
+    for another kind or an empty text.
     """
     if kind not in LOG_KINDS:
         raise UsageError(f"log: kind {kind!r} is unknown; known: {', '.join(LOG_KINDS)}")
@@ -295,7 +297,7 @@ def log_message(
         subject="",
         text=text,
         reply_to="",
-        origin="spoken",
+        origin=origin,
         path="",
     )
     with transaction(db):

@@ -5,11 +5,11 @@ import os
 import sys
 
 # in the help's order
-from agent.cli import home, memory, dataset, nights, juniors, keeping  # isort: skip
+from agent.cli import home, memory, dataset, nights, juniors, work, keeping  # isort: skip
 from agent.cli.app import app
 from memory.errors import UserError
 
-__all__ = ["app", "dataset", "home", "juniors", "keeping", "main", "memory", "nights"]
+__all__ = ["app", "dataset", "home", "juniors", "keeping", "main", "memory", "nights", "work"]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -64,7 +64,7 @@ def render_report(
         rulings=_ruling,
         show=show,
         number=_number,
-        mark=_mark,
+        mark=mark,
     )
 
 
@@ -195,7 +195,7 @@ def _parts(text: str, loss: Sequence[Sequence[int]], identity: Identity) -> Iter
         yield {"text": text[start:end], "flags": flags, "loss": learnt}
 
 
-def _mark(part: dict) -> Any:
+def mark(part: dict) -> Any:
     """The text of a part in a span with the class of its strongest flag, escaped."""
     from markupsafe import Markup, escape
 
