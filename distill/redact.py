@@ -55,7 +55,7 @@ def _random_base64(found: str) -> bool:
     """Upper and lower case, digits, and more bits a character than words and paths have."""
     classes = (str.isupper, str.islower, str.isdigit)
     mixed = all(sum(map(test, found)) >= 3 for test in classes)
-    return mixed and entropy(found) > 4.2 and not re.search(r"[a-z]{9}|/[A-Za-z]+/", found)
+    return mixed and entropy(found) > 4.2 and not re.search(r"[a-z]{9}|/[A-Z]?[a-z]{2,}/", found)
 
 
 def _not_a_word(found: str) -> bool:
@@ -81,6 +81,35 @@ _KEYWORD = (
     r"|app[ _-]?password|token|credentials?|pin)"
 )
 
+# kind, what must be in the text, pattern: known by their shape alone
+_SHAPES = r"""
+url-password ://          ://[^\s/:@]{1,80}:(?P<secret>[^\s/@\[\]]{3,120})@
+webhook      hooks.slack  hooks\.slack\.com/services/(?P<secret>[\w/]{20,90})
+webhook      api/webhooks api/webhooks/(?P<secret>\d{15,22}/[\w-]{40,90})
+api-key      _live_       \b[srp]k_live_\w{16,120}
+api-key      _test_       \b[srp]k_test_\w{16,120}
+api-key      AIza         \bAIza[\w-]{35}
+api-key      SG.          \bSG\.[\w-]{16,40}\.[\w-]{30,60}
+api-key      key-         \bkey-[0-9a-f]{32}\b
+aws-key      A            \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b
+api-key      AC           \bAC[0-9a-f]{32}\b
+api-key      SK           \bSK[0-9a-f]{32}\b
+token        gh           \bgh[pousr]_[A-Za-z0-9]{30,260}
+token        github_pat_  \bgithub_pat_\w{22,260}
+token        glpat-       \bglpat-[\w-]{20,60}
+token        hf_          \bhf_[A-Za-z0-9]{30,60}
+token        npm_         \bnpm_[A-Za-z0-9]{30,60}
+token        pypi-        \bpypi-[\w-]{50,300}
+token        xox          \bxox[abeoprs]-[\w-]{10,200}
+token        eyJ          \beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{0,1000}
+token        :            \b\d{8,11}:[A-Za-z][\w-]{33,36}\b
+token        .            \b[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,45}\b
+token        asic         \b[Bb]asic\s{1,3}(?P<secret>[A-Za-z0-9+/]{12,400}={1,2})
+token        AccountKey   AccountKey=(?P<secret>[A-Za-z0-9+/=]{30,120})
+secret-key   nsec1        \bnsec1[a-z0-9]{40,70}
+secret-key   AGE-SECRET   \bAGE-SECRET-KEY-1[A-Z0-9]{40,70}
+"""
+
 # (kind, what must be in the text for the pattern to be tried, pattern, check). A group named
 # `secret` narrows what is taken out; quantifiers are bounded, so that no text can hang them.
 _RULES: tuple[tuple[str, str, str, Callable[[str], bool]], ...] = (
@@ -91,33 +120,9 @@ _RULES: tuple[tuple[str, str, str, Callable[[str], bool]], ...] = (
         r"(?:-----END [A-Z0-9 ]{0,40}-----|\Z)",
         _any,
     ),
-    ("url-password", "://", r"://[^\s/:@]{1,80}:(?P<secret>[^\s/@\[\]]{3,120})@", _any),
-    ("webhook", "hooks.slack", r"hooks\.slack\.com/services/(?P<secret>[\w/]{20,90})", _any),
-    ("webhook", "api/webhooks", r"api/webhooks/(?P<secret>\d{15,22}/[\w-]{40,90})", _any),
+    *((*line.split(), _any) for line in _SHAPES.strip().splitlines()),
     ("api-key", "sk-", r"\bsk-(?:ant-|proj-|or-|live-)?[\w-]{20,200}", _random_hex),
-    ("api-key", "_live_", r"\b[srp]k_live_\w{16,120}", _any),
-    ("api-key", "_test_", r"\b[srp]k_test_\w{16,120}", _any),
-    ("api-key", "AIza", r"\bAIza[\w-]{35}", _any),
-    ("api-key", "SG.", r"\bSG\.[\w-]{16,40}\.[\w-]{30,60}", _any),
-    ("api-key", "key-", r"\bkey-[0-9a-f]{32}\b", _any),
-    ("aws-key", "A", r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b", _any),
-    ("api-key", "AC", r"\bAC[0-9a-f]{32}\b", _any),
-    ("api-key", "SK", r"\bSK[0-9a-f]{32}\b", _any),
-    ("token", "gh", r"\bgh[pousr]_[A-Za-z0-9]{30,260}", _any),
-    ("token", "github_pat_", r"\bgithub_pat_\w{22,260}", _any),
-    ("token", "glpat-", r"\bglpat-[\w-]{20,60}", _any),
-    ("token", "hf_", r"\bhf_[A-Za-z0-9]{30,60}", _any),
-    ("token", "npm_", r"\bnpm_[A-Za-z0-9]{30,60}", _any),
-    ("token", "pypi-", r"\bpypi-[\w-]{50,300}", _any),
-    ("token", "xox", r"\bxox[abeoprs]-[\w-]{10,200}", _any),
-    ("token", "eyJ", r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{0,1000}", _any),
-    ("token", ":", r"\b\d{8,11}:[A-Za-z][\w-]{33,36}\b", _any),
-    ("token", ".", r"\b[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,45}\b", _any),
     ("token", "earer", r"\b[Bb]earer\s{1,3}(?P<secret>[\w.~+/-]{16,2000}=*)", _not_a_word),
-    ("token", "asic", r"\b[Bb]asic\s{1,3}(?P<secret>[A-Za-z0-9+/]{12,400}={1,2})", _any),
-    ("token", "AccountKey", r"AccountKey=(?P<secret>[A-Za-z0-9+/=]{30,120})", _any),
-    ("secret-key", "nsec1", r"\bnsec1[a-z0-9]{40,70}", _any),
-    ("secret-key", "AGE-SECRET", r"\bAGE-SECRET-KEY-1[A-Z0-9]{40,70}", _any),
     (
         "seed-phrase",
         "phrase",

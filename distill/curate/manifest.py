@@ -50,6 +50,7 @@ def build_manifest(
             "by_source": dict(found.by_source),
         },
         "dropped": {reason: n for reason, n in sorted(found.dropped.items()) if n},
+        "secrets": dict(sorted(found.secrets.items())),  # what kinds were found where, never what
         "notes": list(_notes(found, agent, config)),
         "unknown_names": dict(found.unknown.most_common(50)),
         "system_card": card,
@@ -77,6 +78,13 @@ def _notes(found: Gathered, agent: str, config: CurateConfig) -> Iterator[str]:
         )
     if found.dropped["fiction"]:
         yield f"{found.dropped['fiction']:,} texts are fiction and carry no loss"
+    if found.secrets:
+        kinds = sum((Counter(kinds) for kinds in found.secrets.values()), Counter())
+        named = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+        yield (
+            f"{len(found.secrets):,} own texts held what looks like secrets ({named}): out of the "
+            "dataset, but still in the texts, which `secrets` of the manifest names"
+        )
     if found.dropped["burst"]:
         yield f"{found.dropped['burst']:,} texts came in bursts and were left out"
     if found.unknown:

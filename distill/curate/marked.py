@@ -1,5 +1,6 @@
 """Text with the spans of it that carry loss: cutting, trimming and joining keep both in step."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,9 +48,11 @@ class Marked:
         end = self.text.find("\n", self.loss[-1][1] - 1)
         return self.part(start, len(self.text) if end < 0 else end)
 
-    def scrubbed(self) -> "Marked":
-        """Without secrets and control tokens; placeholders carry no loss."""
+    def scrubbed(self, seen: Counter | None = None) -> "Marked":
+        """Without secrets and control tokens; placeholders carry no loss. Kinds count in `seen`."""
         text, findings = redact(neutralise_control_tokens(self.text))
+        if seen is not None:
+            seen.update(finding.kind for finding in findings)
         return Marked(text, tuple(move_spans(self.loss, findings)))
 
 

@@ -80,6 +80,7 @@ class Gathered:
     by_provenance: Counter = field(default_factory=Counter)
     by_source: Counter = field(default_factory=Counter)
     dropped: Counter = field(default_factory=Counter)
+    secrets: dict[str, dict[str, int]] = field(default_factory=dict)
     templates: dict[bytes, "Template"] = field(default_factory=dict)
 
 
@@ -190,7 +191,10 @@ class _Gather:
         if reason:
             self.out.dropped[reason] += 1
             return
-        body = Marked(message.text, _loss(message, view, self.config)).scrubbed().trimmed()
+        seen: Counter = Counter()
+        body = Marked(message.text, _loss(message, view, self.config)).scrubbed(seen).trimmed()
+        if seen:
+            self.out.secrets[f"{message.source}/{message.external_id}"] = dict(seen)
         if not body.loss_characters:
             fiction = message.kind == "fiction"
             self.out.dropped["fiction" if fiction else "no own words in it"] += 1
