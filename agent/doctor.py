@@ -18,6 +18,8 @@ Check = dict[str, object]
 
 def examine(home: Path) -> list[Check]:
     """[{name, ok, found, advice}]; a check that cannot be made is one that failed."""
+    if not home.is_dir():
+        return [_check("home", False, f"there is no folder {home}", "run `junior init`")]
     try:
         config = load_config(home)
     except UserError as error:

@@ -1,23 +1,20 @@
 """Setting up a home: config.toml, identity.toml and an empty memory."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import load_config, name_sources, write_config
 from agent.schedule import parse_at
+from distill.base import DEFAULT_BASE
 from distill.identity import identity_from_proposal, load_identity, save_identity
 from memory.db import open_database
 from memory.errors import UsageError, UserError
 from memory.files import make_private_dir
 from memory.ingest import SourceConfig
 from memory.sources import SOURCES, absolute
-
-LICENCES = {
-    "Qwen/Qwen2.5-3B-Instruct": "its licence allows non-commercial research only; "
-    "Qwen/Qwen3-4B-Instruct-2507 is Apache-2.0",
-}
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,76 @@ class Answers:
     operator: str = ""
 
 
-def init_home(home: Path, answers: Answers, *, force: bool = False) -> dict:
-    """Writes config.toml, identity.toml and memory.db; {"home", "config", "identity"} paths.
+def ask(given: Answers) -> Answers:
+    """Asks on the terminal for what the flags did not say; a wrong answer is asked again."""
+    import typer
 
-    Raises UsageError when the home has been set up before, unless `force`.
-    """
+    def one(question: str, said: str, default: str | None = None, check=str) -> str:
+        return said or typer.prompt(
+            question, default=default, err=True, value_proc=lambda text: check(text) and text
+        )
+
+    def many(question: str, said: tuple, check=str) -> tuple:
+        def parts(text: str) -> tuple:
+            return tuple(check(part.strip()) for part in text.split(",") if part.strip())
+
+        return said or typer.prompt(
+            question, default="", show_default=False, err=True, value_proc=parts
+        )
+
+    return replace(
+        given,
+        name=one("The agent's name", given.name),
+        aliases=many("Other names it goes by (commas between)", given.aliases),
+        addresses=many("Its mail addresses (commas between)", given.addresses),
+        sources=many(
+            "Where its words are, as KIND=PATH such as journals=~/journals (commas between)",
+            given.sources,
+            _asked_again(parse_source),
+        ),
+        base=one("Base model (a repository; tiny without a GPU)", given.base, DEFAULT_BASE),
+        at=one("Local time of the night", given.at, "03:30", _asked_again(_check_at)),
+    )
+
+
+def _asked_again(parse):
+    """`parse` whose complaint makes the prompt ask once more."""
+    import typer
+
+    def check(text: str):
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return check
+
+
+def refuse_again(home: Path, force: bool) -> None:
+    """Raises UsageError when the home has been set up before, unless `force`."""
     if (home / "config.toml").exists() and not force:
         raise UsageError(
             f"{home}/config.toml exists: this home is set up. Edit it, or use `init --force` "
             "to write both files anew (memory.db stays)"
         )
+
+
+def missing_notes(sources: Sequence[SourceConfig]) -> list[str]:
+    """A sentence for every source whose file or folder is not there."""
+    return [
+        f"{source.path}: there is no such file or folder yet"
+        for source in sources
+        if SOURCES[source.kind].read_batches is None
+        and not SOURCES[source.kind].locate(Path(source.path)).exists()
+    ]
+
+
+def init_home(home: Path, answers: Answers, *, force: bool = False) -> dict:
+    """Writes config.toml, identity.toml and memory.db; {"home", "config", "identity"} paths.
+
+    Raises UsageError when the home has been set up before, unless `force`.
+    """
+    refuse_again(home, force)
     if not answers.name.strip():
         raise UsageError("the agent needs a name: `junior init --name NAME`")
     _check_at(answers.at)
@@ -67,11 +124,12 @@ def init_home(home: Path, answers: Answers, *, force: bool = False) -> dict:
     return {"home": str(home), "config": str(config), "identity": str(home / "identity.toml")}
 
 
-def _check_at(at: str) -> None:
+def _check_at(at: str) -> str:
     try:
         parse_at(at or "03:30")
     except ValueError as error:
         raise UsageError(f"--{error}") from None
+    return at
 
 
 def read_beings(path: Path | None) -> list[dict]:
@@ -95,9 +153,3 @@ def parse_source(text: str) -> SourceConfig:
     if kind not in SOURCES:
         raise UsageError(f"--source: unknown kind {kind!r}; known: {', '.join(SOURCES)}")
     return SourceConfig(kind=kind, path=absolute(kind, path))
-
-
-def licence_note(base: str) -> str:
-    """What the operator should know about a base's licence; "" when nothing."""
-    note = LICENCES.get(base, "")
-    return f"{base}: {note}" if note else ""

@@ -76,6 +76,12 @@ def rejects(db, source: str, limit: int = 5) -> None:
         note(f"{source}: {where + ': ' if where else ''}{row['reason']}")
 
 
+def not_read(record) -> None:
+    """An Unreadable or a Skipped record, on standard error."""
+    where = " ".join(filter(None, (record.path, getattr(record, "where", ""))))
+    note(f"{where + ': ' if where else ''}{record.reason}")
+
+
 def night_progress() -> Callable[[dict], None]:
     """A live line for the stage at work, and one greppable line as each stage ends."""
     live = sys.stderr.isatty()
@@ -97,32 +103,14 @@ def night_progress() -> Callable[[dict], None]:
     return tell
 
 
-def ask_init(name, alias, address, source, base, at):
-    """The questions of `junior init`; what a flag said is not asked."""
-    import typer
-
-    def ask(question: str, given: str, default: str = "") -> str:
-        return given or typer.prompt(question, default=default, err=True)
-
-    def split(question: str, given: list[str]) -> list[str]:
-        answer = "" if given else typer.prompt(question, default="", err=True)
-        return given or [part.strip() for part in answer.split(",") if part.strip()]
-
-    name = ask("The agent's name", name)
-    alias = split("Other names it goes by (commas between)", alias)
-    address = split("Its mail addresses (commas between)", address)
-    source = split("Sources as KIND=PATH (commas between)", source)
-    base = ask("Base model (a repository, or tiny)", base, "Qwen/Qwen2.5-3B-Instruct")
-    at = ask("Local time of the night", at, "03:30")
-    return name, alias, address, source, base, at
-
-
-def table(title: str, columns: list[str], rows: list[list[object]]):
-    """A rich table; every cell as text, nothing in it read as markup."""
+def table(columns: list[str], rows: list[list[object]], empty: str = ""):
+    """A rich table, every cell as text and nothing in it read as markup; no rows: `empty`."""
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left")
+    if not rows and empty:
+        return empty
+    made = Table()
     for column in columns:
         made.add_column(column)
     for row in rows:
@@ -134,7 +122,7 @@ def checks_table(found: dict):
     rows = [
         ["ok" if c["ok"] else "NO", c["name"], c["found"], c["advice"]] for c in found["checks"]
     ]
-    return table("", ["", "check", "found", "what to do"], rows)
+    return table(["", "check", "found", "what to do"], rows)
 
 
 def counts_table(sources: dict[str, dict]):
@@ -143,12 +131,13 @@ def counts_table(sources: dict[str, dict]):
     for name, counts in sources.items():
         skipped = ", ".join(f"{n:,} {why}" for why, n in counts["skipped"].items())
         rows.append([name, *(f"{counts[column]:,}" for column in columns), skipped])
-    return table("", ["source", *columns, "skipped"], rows)
+    return table(["source", *columns, "skipped"], rows)
 
 
 def hits_table(found: dict):
     columns = ["id", "source", "author", "sent_at", "snippet"]
-    return table("", columns, [[hit[column] for column in columns] for hit in found["hits"]])
+    rows = [[hit[column] for column in columns] for hit in found["hits"]]
+    return table(columns, rows, "nothing found")
 
 
 def inspected(found: dict) -> str:
@@ -164,7 +153,7 @@ def inspected(found: dict) -> str:
             lines.append(f"{mark} {flags:8} {span['why']:14} {text[:110]}")
         if message["unknown"]:
             lines.append(f"? nobody in the registry: {', '.join(message['unknown'])}")
-    return "\n".join(lines)
+    return "\n".join(lines) or "no message in it"
 
 
 def beings_table(found: dict):
@@ -172,7 +161,7 @@ def beings_table(found: dict):
         [b["name"], b["kind"], b.get("count", ""), "; ".join(b.get("examples", []))[:100]]
         for b in found["beings"]
     ]
-    return table("", ["name", "kind", "count", "examples"], rows)
+    return table(["name", "kind", "count", "examples"], rows, "nobody new")
 
 
 def dataset_words(found: dict) -> str:
@@ -182,10 +171,12 @@ def dataset_words(found: dict) -> str:
         f"{found['foreign_loss_tokens']} of them somebody else's."
     ]
     for key in ("by_author", "by_provenance", "by_source", "by_view"):
-        parts = sorted((found.get(key) or {}).items(), key=lambda item: -_number(item[1]))
+        if not found.get(key):
+            continue
+        parts = sorted(found[key].items(), key=lambda item: -_number(item[1]))
         words = ", ".join(f"{name} {_brief(value)}" for name, value in parts[:12])
         lines.append(f"{key.replace('_', ' ')}: {words}")
-    lines.append("left out:")
+    lines += ["left out:"] if found["dropped"] else []
     lines += [f"  {n:>7,}  {reason}" for reason, n in sorted(found["dropped"].items())]
     lines += [f"{note}." for note in found.get("notes", [])]
     return "\n".join(lines)
@@ -213,7 +204,7 @@ def base_row(base) -> dict:
 
 def bases_table(found: list[dict]):
     rows = [[base["name"], base["revision"][:12], base["path"]] for base in found]
-    return table("", ["base", "revision", "path"], rows)
+    return table(["base", "revision", "path"], rows, "no base is here: `junior base fetch`")
 
 
 def night_words(found: dict) -> str:
@@ -234,7 +225,7 @@ def nights_table(found: dict):
     for night in found["nights"]:
         stages = ", ".join(f"{s['name']} {s['seconds'] or 0:.0f}s" for s in night["stages"])
         rows.append([night["id"], night["verdict"], night["base"], stages, night["reason"]])
-    return table("", ["night", "verdict", "base", "stages", "why"], rows)
+    return table(["night", "verdict", "base", "stages", "why"], rows, "no night yet")
 
 
 def traced(found: dict) -> str:
@@ -255,7 +246,7 @@ def config_words(values: dict[str, dict], origin: bool) -> str:
 def generations_table(found: dict):
     columns = ["id", "created_at", "verdict", "scores", "bytes", "tag", "current", "pinned"]
     rows = [[_cell(row.get(column)) for column in columns] for row in found["generations"]]
-    return table("", columns, rows)
+    return table(columns, rows, "nothing has been released yet")
 
 
 def _cell(value: object) -> object:

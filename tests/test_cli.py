@@ -3,6 +3,7 @@
 import functools
 import json
 import stat
+import sys
 
 import pytest
 
@@ -87,6 +88,9 @@ def test_if_due_with_nothing_due_is_no_failure(home):
         (["beings", "add"], 2, "takes 1 name"),
         (["beings", "add", "X", "--kind", "nonsense"], 2, "unknown kind 'nonsense'"),
         (["init", "--yes", "--name", "Again"], 2, "this home is set up"),
+        (["pause", "--until", "2020-01-01"], 2, "that time is past"),
+        (["export", "--output", "/no/such/folder/x"], 2, "in a folder that is there"),
+        (["nights", "--limit", "0"], 2, "--limit"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
@@ -105,6 +109,48 @@ def test_a_process_ends_with_the_same_code_and_sentence(home):
 def test_errors_are_documents_too(home):
     done = here(home, "trace", "2020-01-01", "3", "--json")
     assert "no night" in json.loads(done.stdout)["error"] and done.returncode == 1
+    wrong = here(home, "trace", "--json")
+    assert "night" in json.loads(wrong.stdout)["error"] and wrong.returncode == 2
+
+
+def test_lists_with_nothing_in_them_say_so(home):
+    for command in ("nights", "generations", "search zyzzyva"):
+        done = here(home, *command.split())
+        assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
+    binary = here(home, "inspect", sys.executable)
+    assert binary.stdout.startswith("no message") and "not a text file" in binary.stderr
+
+
+def test_init_asks_again_what_is_no_answer(tmp_path):
+    typed = [
+        "",
+        "Tern",
+        "T, Ternling",
+        "",
+        "journals",
+        f"journals={tmp_path}",
+        "tiny",
+        "25",
+        "04:00",
+    ]
+    done = here(tmp_path / "home", "init", typed="\n".join(typed) + "\n")
+    assert done.returncode == 0 and "KIND=PATH" in done.stderr and "HH:MM" in done.stderr
+    values = document(tmp_path / "home", "config")["config"]
+    assert (values["base.name"]["value"], values["schedule.at"]["value"]) == ("tiny", "04:00")
+    beings = document(tmp_path / "home", "beings", "show")["beings"]
+    assert beings[0]["name"] == "Tern" and beings[0]["aliases"] == ["T", "Ternling"]
+
+
+def test_init_given_up_leaves_nothing(tmp_path):
+    done = here(tmp_path / "home", "init", typed="Tern\n")
+    assert done.returncode == 1 and not (tmp_path / "home").exists()
+
+
+def test_a_home_that_is_not_there_is_said(tmp_path):
+    for command in ("status", "ingest", "search x", "doctor", "nights", "chat --prompt x"):
+        done = here(tmp_path / "none", *command.split())
+        assert done.returncode == 1 and "junior init" in done.stdout + done.stderr
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_config_with_three_mistakes_lists_all_three(tmp_path):

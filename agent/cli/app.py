@@ -20,11 +20,22 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 Own = Annotated[list[str], typer.Option(help="Own name or address in it.")]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"junior {version('junior')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     home: Annotated[
         str, typer.Option("--home", help="Junior's folder; also JUNIOR_HOME, else ~/.junior.")
     ] = "",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Which it is.")
+    ] = False,
 ) -> None:
     if home:
         os.environ["JUNIOR_HOME"] = str(Path(home).expanduser().absolute())

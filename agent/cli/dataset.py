@@ -29,7 +29,10 @@ def inspect(
         raise UserError(f"{path}: no such file or folder")
     config = the_config()
     recogniser = open_recogniser(config.curate.named_entities)
-    messages = list(inspect_path(path, kind, the_identity(config), tuple(own), recogniser))
+    read = inspect_path(
+        path, kind, the_identity(config), tuple(own), recogniser, tell=show.not_read
+    )
+    messages = list(read)
     if recogniser is None:
         show.note(SKIPPED)
     show.out({"messages": messages}, as_json, show.inspected)
@@ -42,7 +45,7 @@ def beings(
     kind: Annotated[str, typer.Option(help="human, other_ai, sub_agent, character ...")] = "human",
     as_json: Json = False,
 ) -> None:
-    """Propose beings from senders and names; add one, merge two, show the registry."""
+    """Propose beings out of memory; add one, merge two, show all."""
     from agent.registry import act
 
     with the_database(the_config()) as db:
@@ -52,7 +55,7 @@ def beings(
 
 @app.command()
 def dataset(as_json: Json = False) -> None:
-    """Build tonight's dataset and show what is in it and what is not."""
+    """Tonight's dataset: what is in it, what is not and why."""
     from agent.dataset import preview
 
     with show.progress("dataset"):
@@ -69,6 +72,8 @@ def export(
     """Write the dataset as a file other trainers read."""
     from agent.dataset import export_dataset
 
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise UsageError(f"--output {output}: must be a file in a folder that is there")
     found = export_dataset(the_config(), the_identity(the_config()), format, output)
     show.out(found, as_json, "{rows} rows, sha256 {sha256}")
 

@@ -27,13 +27,10 @@ def init(
     force: Annotated[bool, typer.Option(help="Write both files anew.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Set up a home: who the agent is, where its words are, when the night is."""
-    from agent.setup import Answers, init_home, licence_note, parse_source
+    """Set up a home: who the agent is, where its words are."""
+    from agent.setup import Answers, ask, init_home, missing_notes, parse_source, refuse_again
+    from distill.base import base_licence
 
-    if not yes:
-        name, alias, address, source, base, at = show.ask_init(
-            name, alias, address, source, base, at
-        )
     answers = Answers(
         name=name,
         aliases=tuple(alias),
@@ -44,14 +41,18 @@ def init(
         at=at,
         operator=operator,
     )
+    refuse_again(home_path(), force)
+    if not yes:
+        answers = ask(answers)
     result = init_home(home_path(), answers, force=force)
-    show.note(licence_note(the_config().base.name))
+    for text in (*missing_notes(answers.sources), base_licence(the_config().base.name)):
+        show.note(text)
     show.out(result, as_json, "Set up {home}. Next: `junior ingest`, then `junior night`.")
 
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Check SQLite, disk, GPU, Ollama, base, sources, permissions and clock."""
+    """Check disk, GPU, Ollama, base, sources, permissions, clock."""
     from agent.doctor import examine
 
     checks = examine(home_path())

@@ -18,12 +18,11 @@ def base_fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch a base model (or make the tiny one); resumes, checks hashes."""
-    from agent.setup import licence_note
-    from distill.base import fetch_base
+    from distill.base import base_licence, fetch_base
 
     config = the_config()
     name = repository or config.base.name
-    show.note(licence_note(name))
+    show.note(base_licence(name))
     with show.progress(f"base {name}") as tell:
         found = fetch_base(name, revision or config.base.revision, tell)
     show.out(show.base_row(found), as_json, "{name} at {path}")
@@ -56,7 +55,7 @@ def generations(as_json: Json = False) -> None:
 
 @app.command()
 def rollback(generation: Annotated[str, typer.Argument()] = "", as_json: Json = False) -> None:
-    """Switch back to the previous junior, or to GENERATION; no training."""
+    """Switch back to the previous junior, or to GENERATION."""
     from agent.juniors import rollback as do
 
     found = do(the_config(), generation)

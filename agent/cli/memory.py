@@ -38,11 +38,10 @@ def ingest(as_json: Json = False) -> None:
     """Read every configured source into memory."""
     from memory.ingest import ingest_source
 
-    config = the_config()
-    if not config.sources:
-        raise UsageError(f"{config.config_path}: no [[sources]] configured")
-    counts = {}
+    config, counts = the_config(), {}
     with the_database(config) as db:
+        if not config.sources:
+            raise UsageError(f"{config.config_path}: no [[sources]] configured")
         for source in config.sources:
             with show.progress(f"ingest {source.name}") as tell:
                 counts[source.name] = ingest_source(db, source, progress=tell).as_json()

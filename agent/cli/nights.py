@@ -1,11 +1,13 @@
 """When it happens: night, nights, status, report, pause, unpause and run."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from agent import show
 from agent.cli.app import Json, app, the_config, the_database
+from memory.errors import UsageError
 
 
 @app.command()
@@ -18,7 +20,7 @@ def night(
     stop: Annotated[bool, typer.Option("--stop", help="End the running night.")] = False,
     as_json: Json = False,
 ) -> None:
-    """One night now: ingest, curate, train, export, evaluate, release."""
+    """One night now, from ingest to release."""
     from agent.nights import night_command
 
     result = night_command(
@@ -31,7 +33,7 @@ def night(
 
 
 @app.command()
-def nights(limit: Annotated[int, typer.Option()] = 30, as_json: Json = False) -> None:
+def nights(limit: Annotated[int, typer.Option(min=1)] = 30, as_json: Json = False) -> None:
     """The history of nights."""
     from agent.status import list_nights
 
@@ -64,7 +66,11 @@ def pause(
     """No nights for a while."""
     from agent.nights import pause as do
 
-    show.out(do(the_config(), show.parse_date(until)), as_json, "paused until {paused_until}")
+    moment = show.parse_date(until)
+    if moment and moment <= datetime.now(UTC):
+        raise UsageError(f"--until {until}: that time is past")
+    words = "paused until {paused_until}" if until else "paused until `junior unpause`"
+    show.out(do(the_config(), moment), as_json, words)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """Who speaks and who is spoken of, span by span."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from distill.perspective.quotations import Quotation, quotations, reported
 from distill.perspective.recogniser import Recogniser
 from distill.perspective.sections import Section, Voice, sections
 from distill.perspective.sentences import ends, paragraphs
-from memory.message import SELF, Message
+from memory.message import SELF, Message, Skipped, Unreadable
 
 TERSE_KINDS = ("relay", "note", "chat", "mail", "letter")
 SPOKEN_KINDS = ("mail", "letter", "chat", "relay")
@@ -372,13 +372,19 @@ def inspect_path(
     identity: Identity,
     own: tuple[str, ...] = (),
     recogniser: Recogniser | None = None,
+    tell: Callable[[Unreadable | Skipped], None] = lambda record: None,
 ) -> Iterator[dict]:
-    """The rows of `junior inspect --json` for a file or folder; nothing is stored."""
+    """The rows of `junior inspect --json` for a file or folder; nothing is stored.
+
+    `tell` hears of every Unreadable and Skipped.
+    """
     from memory.sources import read_messages
 
     for message in read_messages(kind, path):
         if isinstance(message, Message):
             yield inspected(message, read(message, identity, own=own, recogniser=recogniser))
+        else:
+            tell(message)
 
 
 def inspected(message: Message, seen: Perspective) -> dict:
