@@ -78,13 +78,15 @@ def _count(path: Path, base) -> int:
 
 def export_dataset(config: Config, identity: Identity, form: str, output: Path) -> dict:
     """train.jsonl in TRL's or ShareGPT's form; {"rows", "sha256"}."""
+    from distill.curate import json_lines
+
     if form not in ("trl", "sharegpt"):
         raise UsageError(f"--format: trl or sharegpt, found {form!r}")
     with tempfile.TemporaryDirectory() as folder:
         build(config, identity, Path(folder))
         lines = (Path(folder) / "train.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [_row(json.loads(line), form) for line in lines]
-    write_atomic(output, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_atomic(output, json_lines(rows))
     return {"rows": len(rows), "sha256": sha256_file(output), "path": str(output)}
 
 

@@ -25,7 +25,14 @@ from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.errors import JuniorError, UserError
 from memory.files import write_atomic
 
-__all__ = ["CurateConfig", "CurateSummary", "curate", "dataset_fingerprint", "for_tiny"]
+__all__ = [
+    "CurateConfig",
+    "CurateSummary",
+    "curate",
+    "dataset_fingerprint",
+    "for_tiny",
+    "json_lines",
+]
 
 LONGEST_CONTEXT = 20_000
 
@@ -92,8 +99,8 @@ def curate(
     examples, judged = [finish(row) for row in train], [finish(row) for row in held_out]
     _check_split(train, held_out)
     manifest = build_manifest(db, examples, judged, found, finish.agent, card, config)
-    write_atomic(folder / "train.jsonl", _lines(examples))
-    write_atomic(folder / "held_out.jsonl", _lines(judged))
+    write_atomic(folder / "train.jsonl", json_lines(examples))
+    write_atomic(folder / "held_out.jsonl", json_lines(judged))
     save_habits(folder, habits)
     write_atomic(folder / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return CurateSummary(
@@ -262,6 +269,8 @@ class _Finish:
         """Loss characters of a turn that no own piece, and no text of ours, accounts for."""
         if turn.role != "assistant":
             return turn.body.loss_characters
+        if any(self.pieces[key].provenance != "own" for key in turn.owners):
+            return turn.body.loss_characters
         if row.view in ("identity", "replay"):
             return 0
         own = [
@@ -280,5 +289,7 @@ def _check_split(train: Iterable[Row], held_out: Iterable[Row]) -> None:
         raise JuniorError(f"held-out threads are in train too: {sorted(shared)[:5]}")
 
 
-def _lines(rows: Iterable[dict]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def json_lines(rows: Iterable[dict]) -> str:
+    """A line of JSON for each row, whole for readers that end lines where Unicode does, too."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return re.sub("[\x85\u2028\u2029]", lambda hit: f"\\u{ord(hit[0]):04x}", text)

@@ -37,6 +37,7 @@ class Piece:
     subject: str
     body: Marked
     answers: tuple[int, ...] = ()
+    provenance: str = "own"
 
     @property
     def month(self) -> str:
@@ -212,6 +213,7 @@ class _Gather:
                 Marked(message.subject).scrubbed().text,
                 body,
                 answers,
+                view.provenance,
             )
         )
         self._sentences(key, message, view)
