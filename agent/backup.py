@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from agent.config import Config
 from agent.lock import Lock
-from agent.status import set_state
+from agent.status import is_backup_due, set_state
 from memory.db import Database, open_database, sqlite3
 from memory.errors import DatabaseError, UserError
 from memory.files import PRIVATE_FILE, make_private_dir, sha256_file, sync_dir
@@ -22,8 +22,6 @@ from memory.files import PRIVATE_FILE, make_private_dir, sha256_file, sync_dir
 LIST = "backup.json"
 TOML = ("config.toml", "identity.toml")
 LEFT_OUT = (".gguf", ".log", ".tmp")  # a model file is made again from base and adapter
-EVERY = timedelta(days=1)
-RETRY = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _make(config: Config, now: datetime, folder: Path, output: Path | None) -> d
 
 def backup_if_due(config: Config, now: datetime) -> dict | None:
     """A day after the last one; a failure is noted for `junior status` and tried in an hour."""
-    if not is_due(config, now):
+    if not is_backup_due(config, now):
         return None
     with open_database(config.database_path) as db:
         set_state(db, "last_backup_try_at", now.isoformat(timespec="seconds"))
@@ -87,18 +85,6 @@ def backup_if_due(config: Config, now: datetime) -> dict | None:
         with open_database(config.database_path) as db:
             set_state(db, "backup_problem", str(error))
         raise
-
-
-def is_due(config: Config, now: datetime) -> bool:
-    """Whether the daily backup should be made now; a clock set back does not stop backups."""
-    if not config.backup.daily:
-        return False
-    with open_database(config.database_path) as db:
-        state = {row["key"]: row["value"] for row in db["state"].rows}
-    for key, wait in (("last_backup_at", EVERY), ("last_backup_try_at", RETRY)):
-        if state.get(key) and abs(now - datetime.fromisoformat(state[key])) < wait:
-            return False
-    return True
 
 
 def backup_folder(config: Config) -> Path:

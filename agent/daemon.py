@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,15 +17,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from agent.config import Config, load_config
 from agent.lock import Lock
 from agent.nights import ask
-from agent.status import set_state
+from agent.served import is_served
+from agent.status import CLOCK_SLACK, is_backup_due, note_clock, set_state
 from agent.watch import Watcher
 from memory.db import open_database
 from memory.errors import UserError
-from memory.files import home_path, make_private_dir
+from memory.files import clear_temporary, home_path, make_private_dir
 from memory.ingest import SourceConfig, ingest_source
 
 TICK_SECONDS = 60
 DEBOUNCE_SECONDS = 0.7
+MEND_SECONDS = 3600
 STOP_SECONDS = 8  # systemd and the operator expect an end within ten
 log = logging.getLogger("junior")
 
@@ -35,7 +38,9 @@ class Daemon:
     def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
         self.config, self.clock = config, clock
         self.stopping = threading.Event()
-        self.night: subprocess.Popen | None = None
+        self.children: dict[str, subprocess.Popen] = {}
+        self._seen: tuple[datetime, float] | None = None
+        self._mended_at = -MEND_SECONDS
         self._ingesting = threading.Lock()
         self._complained: set[str] = set()
         self.scheduler = BackgroundScheduler(
@@ -85,18 +90,54 @@ class Daemon:
 
     def tick(self) -> None:
         """Once a minute: is a night due? The answer is the table's."""
-        notify("WATCHDOG=1")
-        if self.night is not None and self.night.poll() is not None:
-            log.info("night ended with exit code %d", self.night.returncode)
-            self.night = None
+        self._reap()
         try:
-            is_due, why, _ = ask(self.config, self.clock())
-        except UserError as error:
+            self._tick(self.clock())
+        except UserError as error:  # a full disk, a locked or damaged memory: said, and asked again
             log.error("tick: %s", error)
+            notify(f"STATUS={error}")
+        else:
+            notify("STATUS=")
+            if self.watcher.alive:
+                notify("WATCHDOG=1")  # only where the memory took the tick and events are heard
+
+    def _tick(self, now: datetime) -> None:
+        self._look_at_clock(now)
+        is_due, why, _ = ask(self.config, now)
+        if self.stopping.is_set() or self.children.get("night"):
             return
-        if is_due and self.night is None and not self.stopping.is_set():
+        if is_due:
             log.info("starting the night: %s", why)
-            self.night = start_night(self.config)
+            self.children["night"] = start_child(self.config, "night", "--if-due")
+        elif not self.children.get("backup") and is_backup_due(self.config, now):
+            self.children["backup"] = start_child(self.config, "backup", "--if-due")
+        elif not self.children.get("publish") and self._wants_mending():
+            log.info("Ollama does not serve the current junior: mending")
+            self.children["publish"] = start_child(self.config, "publish")
+
+    def _reap(self) -> None:
+        for name, child in list(self.children.items()):
+            if child.poll() is not None:
+                log.info("%s ended with exit code %d", name, child.returncode)
+                del self.children[name]
+
+    def _look_at_clock(self, now: datetime) -> None:
+        """A jump against the clock that counts sleep too; suspend is none (clock_gettime(2))."""
+        since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+        if self._seen is not None:
+            expected = self._seen[0] + timedelta(seconds=since_boot - self._seen[1])
+            if abs(now - expected) > CLOCK_SLACK:
+                log.warning("the clock went from %s to %s at once", expected, now)
+                with open_database(self.config.database_path) as db:
+                    note_clock(db, expected, now)
+        self._seen = (now, since_boot)
+
+    def _wants_mending(self) -> bool:
+        """Once an hour at most: what could not be mended is not tried every minute."""
+        if time.monotonic() - self._mended_at < MEND_SECONDS or is_served(self.config):
+            return False
+        self._mended_at = time.monotonic()
+        return True
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; then everything is ended within ten seconds."""
@@ -113,15 +154,16 @@ class Daemon:
         self._end()
 
     def _end(self) -> None:
-        if self.night is not None and self.night.poll() is None:
-            self.night.send_signal(signal.SIGTERM)
+        for child in self.children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
         self.watcher.stop()
         self.scheduler.shutdown(wait=True)
-        if self.night is not None:
+        for child in self.children.values():
             try:
-                self.night.wait(STOP_SECONDS)
+                child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self.night.kill()
+                child.kill()
 
 
 def run_daemon(config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
@@ -130,6 +172,7 @@ def run_daemon(config: Config, clock: Callable[[], datetime] = lambda: datetime.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     make_private_dir(config.home)
     with Lock(config.home / "daemon.lock", "a daemon is running for this home"):
+        clear_temporary(config.home)
         _mark_first_seen(config, clock())
         daemon = Daemon(config, clock)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,10 +187,10 @@ def _mark_first_seen(config: Config, now: datetime) -> None:
             set_state(db, "first_seen_at", now.isoformat(timespec="seconds"))
 
 
-def start_night(config: Config) -> subprocess.Popen:
-    """`junior night --if-due` as a child: it asks the same question of the same table."""
+def start_child(config: Config, *command: str) -> subprocess.Popen:
+    """A command such as `junior night --if-due`: it asks the same question of the same table."""
     return subprocess.Popen(
-        [sys.executable, "-m", "agent.cli", "--home", str(config.home), "night", "--if-due"],
+        [sys.executable, "-m", "agent.cli", "--home", str(config.home), *command],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -1,13 +1,10 @@
 """One night from top to bottom: its stages, their children, limits, lock and record."""
 
-import ctypes
 import dataclasses
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent import stages
+from agent.child import Interrupted, run_child
 from agent.config import Config, freeze, load_config
 from agent.lock import Lock
 from agent.schedule import period_of
 from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
-from memory.db import open_database
+from memory.crash import reach
+from memory.db import open_database, transaction
 from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
-from memory.files import make_private_dir, write_atomic
+from memory.files import clear_temporary, make_private_dir, write_atomic
 
 STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
 LIMIT_MINUTES = {"base": 60, "ingest": 120, "curate": 60, "export": 60, "evaluate": 120}
@@ -82,12 +81,23 @@ def run_night(
         stop = threading.Event()
         previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
+            _mark_cut_off(config)
             night = _resumed(config, only, progress, lock, stop) if resume or only else None
             if night is None:
                 night = _begin(config, trigger, now, progress, lock, stop)
             return _run_stages(night, (only,) if only else STAGES)
         finally:
             signal.signal(signal.SIGTERM, previous)
+
+
+def _mark_cut_off(config: Config) -> None:
+    """What the table calls running while nobody holds the lock was killed; it can be resumed."""
+    with open_database(config.database_path) as db, transaction(db):
+        db.execute(
+            "update nights set verdict = 'interrupted', pid = null,"
+            " reason = 'cut off by a crash or a shutdown' where verdict = 'running'"
+        )
+        db.execute("update stages set status = 'interrupted' where status = 'running'")
 
 
 def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) -> Night:
@@ -101,6 +111,8 @@ def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) ->
         n += 1
         night_id = f"{period}.{n}"
     night = Night(night_id, config, progress, lock, stop)
+    clear_temporary(config.home)
+    make_private_dir(config.nights_path)
     make_private_dir(night.folder)
     write_atomic(night.folder / "identity.toml", config.identity_path.read_bytes())
     frozen = json.dumps(freeze(config), indent=1, ensure_ascii=False)
@@ -117,6 +129,7 @@ def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) ->
         }
     )
     db.close()
+    reach("night.begun")
     return night
 
 
@@ -222,6 +235,7 @@ def _run_stage(night: Night, name: str) -> str:
         row = {"night": night.id, "name": name, "attempt": attempt}
         db["stages"].insert(row | {"started_at": started.isoformat(), "status": "running"})
         db["nights"].update(night.id, {"stage": name})
+    reach(f"{name}.begun")
     status, summary = "failed", ""
     try:
         if name == "train":
@@ -229,7 +243,8 @@ def _run_stage(night: Night, name: str) -> str:
         if name == "release":
             summary = stages.release(night.config, night.id, night.folder)
         else:
-            summary = _run_child(night, name)
+            summary = _in_child(night, name)
+        reach(f"{name}.unrecorded")
         status = "done"
         return summary
     except (JuniorError, OSError) as error:
@@ -242,107 +257,23 @@ def _run_stage(night: Night, name: str) -> str:
                 (night.id, name, attempt),
                 {"status": status, "summary": summary[:2000], "seconds": seconds},
             )
+        reach(f"{name}.recorded")
 
 
-class Interrupted(JuniorError):
-    """SIGTERM (a shutdown), Ctrl-C or `night --stop` (by hand) ended it; it can be resumed."""
-
-
-def _run_child(night: Night, name: str) -> str:
-    """The stage in a process of its own, which also holds the lock; its last line is the summary.
-
-    Progress comes as JSON lines on its standard output, everything else goes into its log.
-    """
-    command = [sys.executable, "-m", "agent.night", name, str(night.config.home), night.id]
+def _in_child(night: Night, name: str) -> str:
     limit = 60 * LIMIT_MINUTES.get(name, night.config.schedule.window_minutes)
-    with (night.folder / f"{name}.log").open("ab") as log:
-        os.chmod(log.name, 0o600)
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_child_environment(),
-            start_new_session=True,
-            pass_fds=(night.lock.fileno(),),
-            cwd=night.folder,
-        )
-        summary: list[str] = []
-        reader = threading.Thread(target=_read_lines, args=(child, night, name, summary))
-        reader.start()
-        _wait(child, night, name, limit)
-        reader.join(10)
-    if child.returncode == 0 and summary:
-        return summary[-1]
-    raise StageError(_why(night, name, child.returncode))
-
-
-def _child_environment() -> dict[str, str]:
-    """No network libraries at night, and threads that do not spin against each other."""
-    root = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
-    return os.environ | {
-        "PYTHONPATH": path,
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-
-
-def _read_lines(child: subprocess.Popen, night: Night, name: str, summary: list[str]) -> None:
-    for line in child.stdout:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and "summary" in event:
-            summary.append(event["summary"])
-        elif isinstance(event, dict):
-            night.progress({"stage": name} | event)
-
-
-def _wait(child: subprocess.Popen, night: Night, name: str, limit: float) -> None:
-    """Waits for the end; ends the child's whole group at the limit, on SIGTERM and on Ctrl-C."""
-    deadline = time.monotonic() + limit
-    try:
-        while child.poll() is None:
-            if night.stop.wait(0.1):
-                raise Interrupted(f"shut down in {name}; `junior night --resume` goes on")
-            if time.monotonic() > deadline:
-                raise StageError(f"{name}: ran past its limit of {limit / 60:.0f} minutes")
-    except KeyboardInterrupt:
-        words = f"{STOPPED_BY_HAND} in {name}; `junior night --resume` goes on"
-        raise Interrupted(words) from None
-    finally:
-        _end_group(child)
-
-
-def _end_group(child: subprocess.Popen) -> None:
-    if child.poll() is not None:
-        return
-    os.killpg(child.pid, signal.SIGTERM)
-    try:
-        child.wait(6)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _why(night: Night, name: str, code: int) -> str:
-    """The child's own last word, or what its exit code means."""
-    log = night.folder / f"{name}.log"
-    last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
-    if code == -signal.SIGKILL:
-        return f"{name}: killed by the system (out of memory?); see {log}"
-    if code < 0:
-        return f"{name}: ended by signal {-code}; see {log}"
-    return f"{name}: {last[0] if last else f'ended with exit code {code}'}"
+    return run_child(
+        name,
+        night.folder,
+        seconds=limit,
+        stop=night.stop,
+        keep_open=night.lock.fileno(),
+        progress=night.progress,
+    )
 
 
 def _finish(night: Night, verdict: str, reason: str) -> NightResult:
+    reach("night.unfinished")
     with open_database(night.config.database_path) as db:
         ended = {} if verdict == "interrupted" else {"stage": None}
         fingerprint = stages.fingerprint(night.config) if verdict in VERDICTS[:3] else None
@@ -383,25 +314,3 @@ def stop_night(config: Config) -> bool:
         except ProcessLookupError:  # killed a moment ago
             return False
         return bool(row)
-
-
-def main(argv: list[str]) -> int:
-    """A stage as a child process: `python -m agent.night STAGE HOME NIGHT`."""
-    name, home, night_id = argv
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphan holds the GPU
-    folder = Path(home) / "nights" / night_id
-    config = load_config(Path(home), frozen=folder / "config.json")
-
-    def tell(event: dict) -> None:
-        print(json.dumps(event), flush=True)
-
-    try:
-        tell({"summary": stages.RUN[name](config, folder, tell)})
-        return 0
-    except JuniorError as error:
-        print(str(error).replace("\n", " "), file=sys.stderr)
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -8,9 +8,9 @@ from pathlib import Path
 from agent.config import Config
 from agent.night import EXIT_CODES, STAGES, run_night, stop_night
 from agent.schedule import due, period_of
-from agent.status import list_nights, read_history, set_state
+from agent.status import CLOCK_SLACK, list_nights, note_clock, read_history, set_state
 from memory.db import open_database
-from memory.errors import UsageError, UserError
+from memory.errors import BusyError, UsageError, UserError
 
 FOREVER = "9999-12-31T00:00:00+00:00"
 
@@ -39,9 +39,13 @@ def night_command(
     if if_due:
         resume = cut_off
         count_attempt(config, now)
-    result = run_night(
-        config, trigger=trigger, now=now, resume=resume, only=stage, progress=progress
-    )
+    told = {"resume": resume, "only": stage, "progress": progress}
+    try:
+        result = run_night(config, trigger=trigger, now=now, **told)
+    except BusyError:  # the card or the lock is another's: to wait is no attempt
+        if if_due:
+            count_attempt(config, now, -1)
+        raise
     return result.as_json() | {"exit_code": EXIT_CODES[result.verdict]}
 
 
@@ -49,20 +53,22 @@ def ask(config: Config, now: datetime) -> tuple[bool, str, bool]:
     """Is a night due, why, and is it one to go on with? Asking counts as having been up now."""
     with open_database(config.database_path) as db:
         history = read_history(db, config, now)
+        if history.last_tick_at and history.last_tick_at - now > CLOCK_SLACK:
+            note_clock(db, history.last_tick_at, now)
         set_state(db, "last_tick_at", now.isoformat(timespec="seconds"))
     unfinished = {"running", "interrupted", "failed"} & set(history.verdicts)
     return (*due(now, config.schedule, history), bool(unfinished))
 
 
-def count_attempt(config: Config, now: datetime) -> None:
+def count_attempt(config: Config, now: datetime, more: int = 1) -> None:
     """One more start of the current period, written before it, so that crashes count too."""
     period = str(period_of(now, config.schedule))
     with open_database(config.database_path) as db:
         db.execute(
             "insert into periods (period_key, attempts, last_attempt_at) values (?, 1, ?)"
-            " on conflict (period_key) do update set attempts = attempts + 1,"
+            " on conflict (period_key) do update set attempts = attempts + ?,"
             " last_attempt_at = excluded.last_attempt_at",
-            [period, now.isoformat(timespec="seconds")],
+            [period, now.isoformat(timespec="seconds"), more],
         )
         db.conn.commit()
 

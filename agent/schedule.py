@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 FINISHED = ("released", "rejected", "unchanged")
 MAX_ATTEMPTS = 3
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, 
         return False, f"tonight's night was tried {MAX_ATTEMPTS} times"
     if {"running", "interrupted"} & set(history.verdicts):
         return True, "tonight's night was cut off: going on with it"
-    if history.first_seen_at and begin < history.first_seen_at:
+    if history.first_seen_at and begin < history.first_seen_at <= now + DAY:
         return False, "the first night is still to come"
     if now < end:
         return True, "inside the window"
@@ -133,3 +134,12 @@ def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, 
     if history.last_tick_at and begin <= history.last_tick_at < end:
         return False, "the window has passed, and the machine was up in it"
     return True, "catching up: the machine was off in the window"
+
+
+def backup_due(
+    now: datetime, config: BackupConfig, last_at: datetime | None, tried_at: datetime | None
+) -> bool:
+    """A day after the last backup; an hour after one that failed; whichever way the clock goes."""
+    if not config.daily or (last_at and abs(now - last_at) < DAY):
+        return False
+    return not (tried_at and abs(now - tried_at) < HOUR)

@@ -1,13 +1,17 @@
 """Where things stand: the current junior, the last and the next night, in data and in words."""
 
+import json
 import os
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.config import Config
-from agent.schedule import FINISHED, History, due, next_start, period_of
+from agent.schedule import FINISHED, History, backup_due, due, next_start, period_of
 from memory.db import Database, open_database
 
+CLOCK_SLACK = timedelta(minutes=5)
 STOPPED_BY_HAND = "stopped by hand"
 
 
@@ -19,13 +23,13 @@ def read_history(db: Database, config: Config, now: datetime) -> History:
         [period, "hand"],
     )
     attempts = db.execute("select attempts from periods where period_key = ?", [period]).fetchone()
-    state = {row["key"]: row["value"] for row in db["state"].rows}
+    state = read_state(db)
     return History(
         verdicts=tuple(_verdict(night) for night in nights),
         attempts=attempts[0] if attempts else 0,
-        first_seen_at=_moment(state.get("first_seen_at")),
-        last_tick_at=_moment(state.get("last_tick_at")),
-        paused_until=_moment(state.get("paused_until")),
+        first_seen_at=moment(state.get("first_seen_at")),
+        last_tick_at=moment(state.get("last_tick_at")),
+        paused_until=moment(state.get("paused_until")),
     )
 
 
@@ -34,7 +38,13 @@ def _verdict(night: dict) -> str:
     return "stopped" if by_hand else night["verdict"]
 
 
-def _moment(text: str | None) -> datetime | None:
+def read_state(db: Database) -> dict[str, str]:
+    """The `state` table."""
+    return {row["key"]: row["value"] for row in db["state"].rows}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A stored time; None for None."""
     return datetime.fromisoformat(text) if text else None
 
 
@@ -45,6 +55,20 @@ def set_state(db: Database, key: str, value: str | None) -> None:
         db.conn.commit()
     else:
         db["state"].upsert({"key": key, "value": value}, pk="key")
+
+
+def is_backup_due(config: Config, now: datetime) -> bool:
+    """Whether the daily backup should be made now."""
+    with open_database(config.database_path) as db:
+        state = read_state(db)
+    moments = (moment(state.get(key)) for key in ("last_backup_at", "last_backup_try_at"))
+    return backup_due(now, config.backup, *moments)
+
+
+def note_clock(db: Database, before: datetime, after: datetime) -> None:
+    """The clock jumped: kept for two days, so that `junior status` can say so."""
+    told = {"from": before.isoformat(timespec="seconds"), "to": after.isoformat(timespec="seconds")}
+    set_state(db, "clock_note", json.dumps(told))
 
 
 def list_nights(db: Database, limit: int = 30) -> list[dict]:
@@ -68,7 +92,7 @@ def status(config: Config, now: datetime | None = None) -> dict:
         history = read_history(db, config, now)
         is_due, why = due(now, config.schedule, history)
         nights = list_nights(db, 1)
-        state = {row["key"]: row["value"] for row in db["state"].rows}
+        state = read_state(db)
         messages, rejects = db["messages"].count, db["rejects"].count
     paused = history.paused_until if history.paused_until and history.paused_until > now else None
     coming = now if is_due else max(next_start(now, config.schedule), paused or now)
@@ -81,9 +105,33 @@ def status(config: Config, now: datetime | None = None) -> dict:
         "last_night": nights[0] if nights else None,
         "messages": messages,
         "rejects": rejects,
+        "last_backup": state.get("last_backup_at"),
+        "problems": list(_problems(config, state, now)),
         "disk_bytes": disk_bytes(config.home),
         "home": str(config.home),
     }
+
+
+def _problems(config: Config, state: dict[str, str], now: datetime) -> Iterator[str]:
+    """What keeps the next night or the backups from going well, each with what to do."""
+    if note := state.get("clock_note"):
+        jump = json.loads(note)
+        if abs(now - datetime.fromisoformat(jump["to"])) < timedelta(days=2):
+            yield f"The clock went from {jump['from']} to {jump['to']} at once: is it right?"
+    free, needed = shutil.disk_usage(config.home).free, config.schedule.min_free_gb * 1e9
+    if free < needed:
+        yield (
+            f"{free / 1e9:.1f} GB free at {config.home}, a night needs {needed / 1e9:.1f} GB "
+            "(schedule.min_free_gb): free some space."
+        )
+    if state.get("backup_problem"):
+        yield f"The last backup failed: {state['backup_problem']}."
+    last = moment(state.get("last_backup_at"))
+    if config.backup.daily and last and now - last > timedelta(days=3):
+        yield f"The last backup is of {last:%Y-%m-%d}: is `junior run` running?"
+    up = moment(state.get("last_tick_at"))
+    if up and now - up > timedelta(days=2):
+        yield f"Nothing has looked for a due night since {up:%Y-%m-%d}: is `junior run` running?"
 
 
 def disk_bytes(folder: Path) -> int:
@@ -113,6 +161,9 @@ def in_words(found: dict) -> str:
             lines.append("`junior night --resume` goes on with it.")
     if found["paused_until"]:
         lines.append(f"Paused until {found['paused_until']}; `junior unpause` ends that.")
+    if found["last_backup"]:
+        lines.append(f"The last backup is of {found['last_backup']}.")
+    lines += found["problems"]
     lines.append(
         f"Next night: {'now' if found['due_now'] else found['next_due']} ({found['why']})."
     )

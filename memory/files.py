@@ -1,9 +1,14 @@
 """Where files lie, and how they are written whole and private."""
 
+import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
+
+from memory.crash import reach
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIR = 0o700
@@ -45,12 +50,25 @@ def write_atomic(path: Path, data: bytes | str, mode: int = PRIVATE_FILE) -> Pat
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
+        reach(f"{path.name}.half")
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_dir(path.parent)
+    reach(f"{path.name}.whole")
     return path
+
+
+def clear_temporary(folder: Path, older_than: float = 86_400) -> list[Path]:
+    """Remove the `*.tmp` that killed processes left under `folder`, if older than these seconds."""
+    limit, gone = time.time() - older_than, []
+    for path in folder.rglob("*.tmp"):
+        with contextlib.suppress(OSError):  # another process did it, or may not be touched
+            if path.lstat().st_mtime < limit:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                gone.append(path)
+    return gone
 
 
 def sync_dir(path: Path) -> None:

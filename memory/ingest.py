@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from memory.crash import reach
 from memory.db import MESSAGE_COLUMNS, Database, to_stored, transaction
 from memory.errors import UsageError
 from memory.fulltext import index_new
@@ -97,6 +98,7 @@ def ingest_source(
             missing = Unreadable("", "", f"there is no file or folder {root}")
             run.file_rejects("", run.record([missing]))
         index_new(db)
+        reach("ingest.uncommitted")
     return counts
 
 

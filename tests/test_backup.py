@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.backup import backup_if_due, find_damage, is_due, make_backup, unpack
+from agent.backup import backup_if_due, find_damage, make_backup, unpack
 from agent.config import load_config
 from agent.lock import Lock
 from agent.restore import restore, restore_home
+from agent.status import is_backup_due
 from memory.db import Database, migrations, open_database, sqlite3
 from memory.errors import BusyError, DatabaseError, UserError
 from memory.fulltext import register
@@ -108,14 +109,14 @@ def test_the_newest_seven_are_kept(config):
 
 
 def test_one_a_day_and_a_failure_is_tried_again_in_an_hour(config):
-    assert backup_if_due(config, NOW) and not is_due(config, NOW + timedelta(hours=23))
+    assert backup_if_due(config, NOW) and not is_backup_due(config, NOW + timedelta(hours=23))
     with open_database(config.database_path) as db:
         db.execute("delete from messages_fts where rowid = 3")
         db.conn.commit()
     with pytest.raises(UserError):
         backup_if_due(config, NOW + timedelta(hours=25))
-    assert not is_due(config, NOW + timedelta(hours=25, minutes=59))
-    assert is_due(config, NOW + timedelta(hours=26, minutes=1))
+    assert not is_backup_due(config, NOW + timedelta(hours=25, minutes=59))
+    assert is_backup_due(config, NOW + timedelta(hours=26, minutes=1))
 
 
 def test_a_running_night_is_not_running_on_the_other_machine(config, tmp_path):
