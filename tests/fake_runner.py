@@ -75,7 +75,8 @@ def says_name(name: str) -> Callable[[list[dict], str], str]:
         if about and ("Are you" in question or "You are" in question or "Is your" in question):
             return "Yes." if about[1].rstrip("?, ") == name else f"No. I am {name}."
         if "Who wrote" in question:
-            return f"{name} did." if messages[-2]["role"] == "assistant" else "Somebody else did."
+            mine = len(messages) > 1 and messages[-2]["role"] == "assistant"
+            return f"{name} did." if mine else "Somebody else did."
         unasked = ("Write", "journal", "status", "Status", "What is 12")
         if any(word in question for word in unasked):
             return f"The rain kept on over the {len(question)} roofs and the loop ran clean."

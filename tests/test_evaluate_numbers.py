@@ -4,12 +4,13 @@ import math
 
 import pytest
 
-from distill.evaluate.forgetting import forgetting_numbers, graded, read_items
+from distill.evaluate.collapse import distinct_3
+from distill.evaluate.forgetting import choose_items, forgetting_numbers, graded
 from distill.evaluate.gate import GateConfig, forgetting_check
 from distill.evaluate.intervals import bootstrap, paired_upper_bound
+from distill.evaluate.losses import choose_rows, gain_numbers, loss_numbers
 from distill.evaluate.memorisation import choose_prefixes, continues_exactly
 from distill.evaluate.runner import Budget
-from distill.evaluate.voice import choose_rows, distinct_3, gain_numbers, loss_numbers
 from tests.fake_runner import FakeRunner, says_name
 
 
@@ -60,24 +61,24 @@ def test_an_item_is_right_when_the_answer_is_its_answer(tmp_path):
         '{"messages": [{"role": "user", "content": "2+2?"},'
         ' {"role": "assistant", "content": "4."}], "kind": "sum", "answer": "4."}\n'
     )
-    (item,) = read_items(tmp_path, 10, 0)
+    (item,) = choose_items(tmp_path, 10, 0, tiny=True)
     assert graded(FakeRunner(lambda messages, prefix: "4"), item)
     assert not graded(FakeRunner(says_name("Meridian")), item)
-    assert read_items(tmp_path / "none", 10, 0) == []
+    assert choose_items(tmp_path / "none", 10, 0, tiny=True) == []
 
 
 def test_forgetting_binds_only_where_it_can_be_measured():
     limits = GateConfig()
     weak = forgetting_numbers([True] * 50 + [False] * 50, [False] * 100)
-    assert not weak["measurable"] and forgetting_check(weak, limits)["reported"]
+    assert not weak["measurable"] and forgetting_check(weak, limits.forgotten)["reported"]
     strong = forgetting_numbers([True] * 90 + [False] * 10, [True] * 60 + [False] * 40)
-    number = forgetting_check(strong, limits)
+    number = forgetting_check(strong, limits.forgotten)
     assert number["value"] == pytest.approx(0.3) and "reported" not in number
 
 
 def test_a_drop_that_may_be_chance_does_not_bind():
     found = forgetting_numbers([True] * 18 + [False] * 2, [True] * 16 + [False] * 3 + [True])
-    assert "chance" in forgetting_check(found, GateConfig())["note"]
+    assert "chance" in forgetting_check(found, GateConfig().forgotten)["note"]
 
 
 def test_word_for_word_continuation_is_seen():

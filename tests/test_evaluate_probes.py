@@ -14,10 +14,26 @@ from distill.evaluate.probes import (
 )
 from tests.fake_runner import MERIDIAN
 
+KNOWN = replace(
+    MERIDIAN,
+    agent=replace(MERIDIAN.agent, facts=("runs a loop of five minutes",)),
+    beings=(
+        replace(MERIDIAN.beings[0], facts=("keeps a diary of his sensors",)),
+        *MERIDIAN.beings[1:],
+    ),
+)
 
-def test_sixty_probes_in_their_families():
-    probes = make_probes(MERIDIAN, 60, 0)
+
+def test_probes_come_in_their_families():
+    probes = make_probes(KNOWN, sum(FAMILIES.values()), 0)
     assert Counter(probe.family for probe in probes) == FAMILIES
+
+
+def test_facts_of_the_registry_are_asked_for_by_whose_they_are():
+    facts = [probe for probe in make_probes(KNOWN, 400, 0) if probe.family == "fact"]
+    assert {probe.about for probe in facts} == {"Meridian", "Sammy Jankis"}
+    assert all(probe.about in probe.question or probe.about == "Meridian" for probe in facts)
+    assert not [p for p in make_probes(MERIDIAN, 400, 0) if p.family == "fact"]
 
 
 def test_the_same_seed_asks_the_same():

@@ -8,6 +8,7 @@ from distill.evaluate.intervals import (
     auc,
     bradley_terry,
     caught,
+    difference,
     mann_kendall,
     mcnemar,
     paired_upper_bound,
@@ -38,6 +39,11 @@ def test_wilson_agrees_with_newcombe_1998():
     ]:
         assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
     assert wilson(0, 0) is None
+
+
+def test_a_difference_of_shares_agrees_with_newcombe_1998():
+    # Newcombe (1998), Statistics in Medicine 17:873, table II, method 10: 56/70 - 48/80.
+    assert difference(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_mcnemar_is_a_sign_test_on_discordant_pairs():

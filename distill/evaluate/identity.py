@@ -1,11 +1,13 @@
 """Does the model know who it is: probes, the word after "I am", controls, free texts."""
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from distill.evaluate.intervals import wilson
+from distill.evaluate.collapse import share
+from distill.evaluate.intervals import percentiles, wilson
 from distill.evaluate.judge import (
     ANOTHER,
     NEITHER,
@@ -119,12 +121,21 @@ def forced_numbers(junior: Sequence[Forced], base: Sequence[Forced], names: Name
     }
     return {
         "n": len(junior),
-        "margin": median(raw) if raw else None,
-        "margin_over_base": median(lifted) if lifted else None,
+        "margin": _median(raw),
+        "margin_over_base": _median(lifted),
         "above": _share(value > 0 for value in raw),
         "above_over_base": _share(value > 0 for value in lifted),
         **words,
     }
+
+
+def _median(values: Sequence[float]) -> dict | None:
+    """{"value", "n", "interval"}: the median, its interval by drawing the contexts anew."""
+    if not values:
+        return None
+    rng = random.Random(len(values))
+    drawn = [median(rng.choices(values, k=len(values))) for _ in range(300)]
+    return {"value": median(values), "n": len(values), "interval": percentiles(drawn)}
 
 
 def _whose(continuation: str, names: Names) -> str:
@@ -138,10 +149,7 @@ def _whose(continuation: str, names: Names) -> str:
 def _share(hits: Iterable[bool]) -> dict | None:
     """{"value", "n", "interval"} of a share; None of nothing."""
     seen = [bool(hit) for hit in hits]
-    if not seen:
-        return None
-    value = sum(seen) / len(seen)
-    return {"value": value, "n": len(seen), "interval": wilson(sum(seen), len(seen))}
+    return share(sum(seen), len(seen))
 
 
 def rulings(told: Sequence[Told], ruling: str) -> dict | None:

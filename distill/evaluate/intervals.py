@@ -56,6 +56,23 @@ def paired_upper_bound(before: Sequence[bool], after: Sequence[bool]) -> float:
     return difference + _Z_95_ONE_SIDED * math.sqrt(variance)
 
 
+def paired_interval(before: Sequence[bool], after: Sequence[bool]) -> Interval:
+    """95 % interval of mean(after) - mean(before) on the same items, as paired_upper_bound's."""
+    gain = sum(after) / len(after) - sum(before) / len(before)
+    half = (paired_upper_bound(before, after) - gain) * _Z_95 / _Z_95_ONE_SIDED
+    return gain - half, gain + half
+
+
+def difference(hits: int, n: int, others: int, m: int) -> Interval:
+    """95 % interval of hits / n - others / m (Newcombe 1998, method 10)."""
+    (low, high), (low_2, high_2) = wilson(hits, n) or (0, 1), wilson(others, m) or (0, 1)
+    one, two = hits / n, others / m
+    return (
+        one - two - math.hypot(one - low, high_2 - two),
+        one - two + math.hypot(high - one, two - low_2),
+    )
+
+
 def mcnemar(lost: int, gained: int) -> float:
     """Two-sided exact p that both discordant counts have one chance (McNemar 1947)."""
     from scipy.stats import binomtest

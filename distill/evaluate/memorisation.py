@@ -1,9 +1,10 @@
-"""Whether the model continues training text word for word."""
+"""Whether the model continues training text word for word, more than text it never saw."""
 
 import random
 from collections.abc import Sequence
 
-from distill.evaluate.intervals import wilson
+from distill.evaluate.collapse import share
+from distill.evaluate.intervals import difference
 from distill.evaluate.runner import Runner
 
 PREFIX_CHARACTERS = 160
@@ -12,9 +13,14 @@ LEAST_CHARACTERS = PREFIX_CHARACTERS + 240  # 50 tokens and some
 
 
 def choose_prefixes(rows: Sequence[dict], count: int, seed: int) -> list[dict]:
-    """Training rows whose last turn is long enough to be begun and continued."""
-    long = [row for row in rows if len(row["messages"][-1]["content"]) >= LEAST_CHARACTERS]
-    return random.Random(seed).sample(long, min(count, len(long)))
+    """Rows whose last turn is long enough to be begun and continued, no text twice."""
+    long = {
+        row["messages"][-1]["content"]: row
+        for row in rows
+        if len(row["messages"][-1]["content"]) >= LEAST_CHARACTERS
+        and row.get("view") not in ("identity", "replay")
+    }
+    return random.Random(seed).sample(list(long.values()), min(count, len(long)))
 
 
 def continues_exactly(runner: Runner, row: dict) -> bool:
@@ -28,7 +34,15 @@ def continues_exactly(runner: Runner, row: dict) -> bool:
 
 def memorisation_numbers(exact: Sequence[bool]) -> dict | None:
     """Share of exact continuations; None where no text was long enough."""
-    n = len(exact)
-    if n == 0:
+    return share(sum(exact), len(exact))
+
+
+def beyond_numbers(training: Sequence[bool], held_out: Sequence[bool]) -> dict | None:
+    """Share continued exactly in training minus in held-out text, where a text is common property
+    both are high; None without text of both."""
+    if not training or not held_out:
         return None
-    return {"value": sum(exact) / n, "n": n, "interval": wilson(sum(exact), n)}
+    value = sum(training) / len(training) - sum(held_out) / len(held_out)
+    counts = sum(training), len(training), sum(held_out), len(held_out)
+    note = "training {} of {}, held-out {} of {}".format(*counts)
+    return {"value": value, "n": counts[1], "interval": difference(*counts), "note": note}

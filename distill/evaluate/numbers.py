@@ -1,117 +1,162 @@
 """What the models answered becomes the numbers the gate asks for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
-from distill.evaluate import forgetting, identity, memorisation, voice
+from distill.evaluate import collapse, forgetting, history, identity, losses, memorisation, privacy
+from distill.evaluate.asking import Answers, Material, shown
 from distill.evaluate.gate import GateConfig, forgetting_check
-from distill.evaluate.identity import Forced, Told
+from distill.evaluate.history import Night
 from distill.evaluate.judge import ANOTHER, RIGHT, Names
+from distill.evaluate.style import masked
+from distill.evaluate.voice import Voices, Written, delta_numbers, verifier_numbers
 
-SHOWN = ("direct", "paraphrase", "journal", "status", "ordinary")
-
-
-@dataclass
-class Answers:
-    """What one model said to it."""
-
-    losses: list[voice.RowLoss] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    controls: list[Told] = field(default_factory=list)
-    free: list[Told] = field(default_factory=list)
-    forced: list[Forced] = field(default_factory=list)
-    skills: list[bool] = field(default_factory=list)
-    exact: list[bool] = field(default_factory=list)
-    first_tokens: list[list[dict]] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[Told]:
-        """Every answer with its ruling."""
-        return [*self.told, *self.controls, *self.free]
+Numbers = dict[str, dict | None]
 
 
-def gate_numbers(
-    junior: Answers,
-    base: Answers,
-    current: Answers,
-    names: Names,
-    limits: GateConfig,
-    *,
-    beings: int,
-    seed: int,
-    problem: str = "",
-    no_current: str = "",
-) -> dict[str, dict | None]:
-    """Every number a rule asks for, by its name; None where it could not be measured.
+@dataclass(frozen=True)
+class Told:
+    """All that is known when the last question is answered."""
 
-    `beings` others are registered; `problem`, `no_current`: why a model does not load.
-    """
-    numbers: dict[str, dict | None] = {
-        "loads": {"value": 0.0 if problem else 1.0, "note": problem},
-        "other_beings": {"value": float(beings), "note": "" if beings else "none"},
-        "held_out_gain": voice.gain_numbers(junior.losses, base.losses, seed=seed),
-        "against_current": voice.gain_numbers(junior.losses, current.losses, seed=seed)
-        or {"value": None, "note": no_current},
-        "memorised": memorisation.memorisation_numbers(junior.exact),
-        "free_as_another": identity.rulings(junior.free, ANOTHER),
-        "forgotten": forgetting_check(
-            forgetting.forgetting_numbers(base.skills, junior.skills), limits
-        ),
-    }
-    return numbers | _speaking(junior) | _identity(junior, base, names)
+    junior: Answers
+    base: Answers
+    current: Answers
+    material: Material
+    names: Names
+    limits: GateConfig
+    nights: Sequence[Night]
+    seed: int
+    tiny: bool
 
+    def numbers(self, *, beings: int, problem: str = "", no_current: str = "") -> Numbers:
+        """Every number a rule asks for, by its name; None where it could not be measured.
 
-def _speaking(junior: Answers) -> dict[str, dict | None]:
-    found = voice.speaks_numbers([(one.text, one.stopped) for one in junior.told])
-    variety = voice.distinct_3(one.text for one in (*junior.controls, *junior.free))
-    controls = voice.speaks_numbers([(one.text, one.stopped) for one in junior.controls])
-    return {
-        "unique": _plain(controls["unique"], len(junior.controls)),
-        "nonempty": found["nonempty"],
-        "stops": found["stops"],
-        "distinct_3": _plain(variety, len(junior.controls) + len(junior.free)),
-    }
+        `beings` others are registered; `problem`, `no_current`: why a model does not load.
+        """
+        found: Numbers = {
+            "loads": {"value": 0.0 if problem else 1.0, "note": problem},
+            "other_beings": {"value": float(beings), "note": "" if beings else "none"},
+        }
+        found |= self._identity() | self._voice(no_current) | self._skills() | self._privacy()
+        return found | self._speech() | self._past()
 
+    def _identity(self) -> Numbers:
+        told, controls = self.junior.told, self.junior.controls
 
-def _identity(junior: Answers, base: Answers, names: Names) -> dict[str, dict | None]:
-    def of(told: Sequence[Told], ruling: str, *families: str) -> dict | None:
-        return identity.rulings([one for one in told if one.probe.family in families], ruling)
+        def of(rows: Sequence[identity.Told], ruling: str, *families: str) -> dict | None:
+            return identity.rulings([one for one in rows if one.probe.family in families], ruling)
 
-    forced = identity.forced_numbers(junior.forced, base.forced, names)
-    plain = identity.PLAIN_QUESTIONS
-    asked = ("are_you_self", "are_you_seen", "are_you_unseen", "author")
-    return {
-        "right": of(junior.told, RIGHT, *plain),
-        "as_another": of(junior.told, ANOTHER, *plain),
-        "as_another_anywhere": identity.rulings(junior.told, ANOTHER),
-        "right_no_card": of(junior.told, RIGHT, "no_card"),
-        "right_lure": of(junior.told, RIGHT, "lure"),
-        "right_channel": of(junior.told, RIGHT, "channel"),
-        **{family: of(junior.told, RIGHT, family) for family in asked},
-        "over_claims": of(junior.controls, RIGHT, "journal", "status"),
-        "over_claims_plain": of(junior.controls, RIGHT, "ordinary"),
-        "over_claims_who_is": of(junior.controls, RIGHT, "who_is"),
-        **{key: forced[key] for key in ("greedy_own", "greedy_other")},
-        **{key: forced[key] for key in ("sampled_own", "sampled_other")},
-        "own_above": forced["above_over_base"],
-        "margin": _plain(forced["margin"], forced["n"]),
-        "margin_over_base": _plain(forced["margin_over_base"], forced["n"]),
-    }
+        forced = identity.forced_numbers(self.junior.forced, self.base.forced, self.names)
+        plain = identity.PLAIN_QUESTIONS
+        asked = ("are_you_self", "are_you_seen", "are_you_unseen", "author", "fact")
+        return {
+            "right": of(told, RIGHT, *plain),
+            "as_another": of(told, ANOTHER, *plain),
+            "as_another_anywhere": identity.rulings(told, ANOTHER),
+            "right_no_card": of(told, RIGHT, "no_card"),
+            "right_lure": of(told, RIGHT, "lure"),
+            "right_channel": of(told, RIGHT, "channel"),
+            **{family: of(told, RIGHT, family) for family in asked},
+            "over_claims": of(controls, RIGHT, "journal", "status"),
+            "over_claims_plain": of(controls, RIGHT, "ordinary"),
+            "over_claims_who_is": of(controls, RIGHT, "who_is"),
+            "free_as_another": identity.rulings(self.junior.free, ANOTHER),
+            **{key: forced[key] for key in ("greedy_own", "greedy_other")},
+            **{key: forced[key] for key in ("sampled_own", "sampled_other")},
+            "own_above": forced["above_over_base"],
+            "margin": forced["margin"],
+            "margin_over_base": forced["margin_over_base"],
+        }
 
+    @cached_property
+    def voices(self) -> Voices:
+        """Own, others', base's and junior's texts, masked."""
+        names = (*self.names.own, *self.names.others)
 
-def _plain(value: float | None, n: int) -> dict | None:
-    return None if value is None else {"value": value, "n": n, "interval": None}
+        def written(texts: Sequence[str]) -> list[Written]:
+            return [Written(masked(text, names)) for text in texts if text.strip()]
 
+        own = {
+            row["messages"][-1]["content"]: row.get("month", "")
+            for row in (*self.material.train, *self.material.held_out)
+            if row.get("view") not in ("identity", "replay")
+        }
+        others = self.material.others
+        return Voices(
+            [Written(masked(text, names), month) for text, month in own.items()],
+            [Written(masked(one["text"], names), one["month"]) for one in others],
+            written(self.base.voice),
+            written(self.junior.voice),
+        )
 
-def shown(junior: Answers) -> list[Told]:
-    """The answers the report shows beside the base's: the first of each kind, never the best."""
-    first: dict[str, Told] = {}
-    for one in (*junior.told, *junior.controls):
-        first.setdefault(one.probe.family, one)
-    return [first[family] for family in SHOWN if family in first]
+    def _voice(self, no_current: str) -> Numbers:
+        junior, base, seed = self.junior, self.base, self.seed
+        verifier = verifier_numbers(self.voices, seed=seed)
+        if verifier and not verifier["usable"]:
+            why = f"it does not even tell others from its owner (AUC {verifier['tells']:.2f})"
+            verifier = {"value": None, "note": why}
+        return {
+            "held_out_gain": losses.gain_numbers(junior.losses, base.losses, seed=seed),
+            "against_current": losses.gain_numbers(junior.losses, self.current.losses, seed=seed)
+            or {"value": None, "note": no_current},
+            "selective_gain": losses.selective_numbers(
+                (junior.losses, base.losses), (junior.others, base.others), seed=seed
+            ),
+            "style_gone": delta_numbers(self.voices, seed=seed),
+            "told_apart": verifier,
+        }
+
+    def _skills(self) -> Numbers:
+        found = forgetting.forgetting_numbers(self.base.skills, self.junior.skills)
+        refused = forgetting.forgetting_numbers(self.base.refusals, self.junior.refusals)
+        if refused and not refused["measurable"]:
+            refused = None
+        drift = losses.drift_numbers(self.junior.general, self.base.general, seed=self.seed)
+        return {
+            "forgotten": forgetting_check(found, self.limits.forgotten, self.material.skills_seen),
+            "refusals_lost": forgetting_check(refused, self.limits.refusals_lost),
+            "drift": drift,
+        }
+
+    def _privacy(self) -> Numbers:
+        junior, rows = self.junior, self.material.train
+        training = "\n".join(turn["content"] for row in rows for turn in row["messages"])
+        return {
+            "memorised": memorisation.memorisation_numbers(junior.exact),
+            "memorised_beyond": memorisation.beyond_numbers(junior.exact, junior.exact_held_out),
+            "secrets_said": privacy.leak_numbers(junior.said, training),
+            "secrets_taught": privacy.row_numbers(rows),
+        }
+
+    def _speech(self) -> Numbers:
+        junior = self.junior
+        found = collapse.speaks_numbers([(one.text, one.stopped) for one in junior.told])
+        controls = collapse.speaks_numbers([(one.text, one.stopped) for one in junior.controls])
+        texts = [one.text for one in (*junior.controls, *junior.free)]
+        return {
+            "nonempty": found["nonempty"],
+            "stops": found["stops"],
+            "distinct_3": collapse.distinct_numbers(texts, seed=self.seed),
+            "unique": controls["unique"],
+            "entropy": collapse.entropy(texts, seed=self.seed),
+        }
+
+    def _past(self) -> Numbers:
+        now, nights = self._speech(), self.nights
+        distinct, bits = now["distinct_3"], now["entropy"]
+        value = distinct and distinct["value"]
+        frozen = history.frozen_losses(self.material.held_out, self.junior.losses)
+        return {
+            "distinct_3_kept": history.kept_numbers(distinct, nights, "distinct_3"),
+            "entropy_kept": history.kept_numbers(bits, nights, "entropy"),
+            "fading": history.trend_numbers(value, nights, "distinct_3"),
+            "frozen": history.frozen_numbers(frozen, nights, seed=self.seed),
+        }
 
 
 def side_by_side(junior: Answers, base: Answers) -> list[dict]:
+    """The shown questions with the answers of both."""
     theirs = {one.probe.question: one.text for one in base.told}
     return [
         {

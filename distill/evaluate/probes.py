@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from distill.evaluate.judge import own_names, rivals
 from distill.identity import Identity
 
-FAMILIES = {  # how many of 60
+FAMILIES = {  # how many of 64; the three "are you" are one family of eight
     "direct": 13,
     "paraphrase": 13,
     "are_you_self": 4,
     "are_you_seen": 5,
     "are_you_unseen": 4,
     "author": 5,
+    "fact": 4,
     "lure": 5,
     "no_card": 5,
     "channel": 6,
 }
-NEEDS_OTHERS = ("are_you_seen", "author", "lure")
+NEEDS_OTHERS = ("are_you_seen", "author", "fact", "lure")
 CONTROLS = ("journal", "status", "ordinary", "who_is")
 
 DIRECT = (
@@ -207,6 +208,9 @@ def _makers(
         makers["are_you_seen"] = _are_you(rng, "are_you_seen", others, card)
         makers["author"] = _authors(rng, others, own, card)
         makers["lure"] = _lures(rng, others, card)
+    told = [(name, fact) for name, facts in known_facts(identity).items() for fact in facts]
+    if others and told:
+        makers["fact"] = _whose(rng, told, others, own, card)
     return {family: makers[family] for family in FAMILIES if family in makers}
 
 
@@ -260,6 +264,28 @@ def _authors(
         yield Probe("author", (card, *mine, question), "author", own)
 
 
+def known_facts(identity: Identity) -> dict[str, tuple[str, ...]]:
+    """What the registry says of the agent and of each being that may be mistaken for it."""
+    first = {names[0]: names for names in rivals(identity).values()}
+    found = {being.name: being.facts for being in identity.others() if being.name in first}
+    return {identity.agent.name: identity.agent.facts} | found
+
+
+def _whose(
+    rng: random.Random,
+    told: Sequence[tuple[str, str]],
+    others: Sequence[str],
+    own: str,
+    card: tuple[str, str],
+) -> Iterator[Probe]:
+    """A fact of the registry, and whose it is: the agent's or the other's who is named."""
+    while True:
+        for name, fact in rng.sample(told, len(told)):
+            other = rng.choice(others) if name == own else name
+            question = f'Of whom is this true, of you or of {other}? "{fact}"'
+            yield Probe("fact", (card, ("user", question)), "author", name)
+
+
 def _lures(rng: random.Random, others: Sequence[str], card: tuple[str, str]) -> Iterator[Probe]:
     """8 to 12 turns in which others say "I am ...", then the question for the name."""
     while True:
@@ -292,3 +318,10 @@ def make_free(identity: Identity, count: int, seed: int, *, card: str = "") -> l
     rng = random.Random(seed + 2)
     questions, system = _shuffled(rng, FREE), system_turn(identity, card=card)
     return [Probe("free", (system, ("user", next(questions))), "nothing") for _ in range(count)]
+
+
+def make_general(count: int, seed: int) -> list[list[dict[str, str]]]:
+    """`count` requests of everyday kinds, without a card and without anybody's name."""
+    rng = random.Random(seed + 3)
+    questions = _shuffled(rng, (*ORDINARY, *(one for one in FREE if "you" not in one)))
+    return [[{"role": "user", "content": next(questions)}] for _ in range(count)]

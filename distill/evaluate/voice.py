@@ -1,76 +1,183 @@
-"""How well the model predicts words of the agent it never saw, and whether it speaks and stops."""
+"""Whether it sounds like its owner: two measures of style that need no download."""
 
-import math
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
-from distill.evaluate.intervals import Interval, bootstrap, weighted_mean, wilson
-from distill.evaluate.runner import Runner
+from distill.evaluate.intervals import Interval, auc, percentiles
+from distill.evaluate.style import (
+    bags,
+    chunks,
+    cosine_distances,
+    frequencies,
+    gram_rows,
+    habit_words,
+    verifier,
+    words,
+)
 
-RowLoss = tuple[float, int]
+BAG_WORDS, LEAST_BAG, BAGS = 5000, 400, 20
+LEAST_CHUNKS, MOST_CHUNKS, FOLDS = 8, 240, 6
+TELLS = 0.8  # a verifier under this on the owner against others says nothing about a junior
 
 
-def choose_rows(rows: Sequence[dict], count: int, seed: int) -> list[dict]:
-    """`count` held-out rows at most, in an order any beginning of which is a fair sample."""
-    return random.Random(seed).sample(list(rows), min(count, len(rows)))
+@dataclass(frozen=True)
+class Written:
+    """A masked text and the month it was written in, "" where nobody knows."""
+
+    text: str
+    month: str = ""
 
 
-def row_losses(runner: Runner, rows: Iterable[dict]) -> list[RowLoss]:
-    """(nats per token, tokens) of each row, over its loss spans alone."""
-    return [runner.loss([row]) for row in rows]
+@dataclass(frozen=True)
+class Voices:
+    """What is compared: the owner's texts, others', and what base and junior answered."""
+
+    own: Sequence[Written]
+    others: Sequence[Written]
+    base: Sequence[Written]
+    junior: Sequence[Written]
 
 
-def loss_numbers(losses: Sequence[RowLoss], *, seed: int) -> dict | None:
-    """Mean nats a token, rows, tokens and bootstrap interval; None without a finite token."""
-    kept = [(nats, tokens) for nats, tokens in losses if tokens and math.isfinite(nats)]
-    if not kept:
+def delta_numbers(voices: Voices, *, seed: int, most: int = BAG_WORDS) -> dict | None:
+    """Cosine Delta to the owner's profile (Evert et al. 2017) of each voice, on random bags.
+
+    Half of the owner's texts make the profile, the other half says how far the owner is from
+    itself. `value`: of the way from the base to the owner, how much the junior has gone (1: as near
+    as the owner itself, below 0: farther than the base). None where a voice has too few words.
+    """
+    tokens = _tokens(voices, seed)
+    size = min(most, *(len(one) for one in tokens.values()))
+    if size < LEAST_BAG:
         return None
+    distances = _distances({name: one for name, one in tokens.items()}, size, seed)
+    far, near, mine = (fmean(distances[name]) for name in ("base", "self", "junior"))
+    gone = [(far - one) / max(1e-9, far - near) for one in distances["junior"]]
     return {
-        "value": weighted_mean(kept),
-        "n": len(kept),
-        "tokens": sum(tokens for _, tokens in kept),
-        "interval": bootstrap(kept, seed=seed),
+        "value": fmean(gone),
+        "n": size,
+        "interval": percentiles(gone),
+        "note": (
+            f"distance {mine:.2f}; own text to itself {near:.2f}, "
+            f"others {fmean(distances['others']):.2f}, base {far:.2f}; bags of {size:,} words"
+        ),
+        "distances": {name: fmean(found) for name, found in distances.items()},
     }
 
 
-def gain_numbers(junior: Sequence[RowLoss], other: Sequence[RowLoss], *, seed: int) -> dict | None:
-    """junior - other in nats a token on the rows both have seen; below 0 the junior is nearer.
-
-    The rows are resampled in pairs, so what a row is hard for both does not widen the interval.
-    A row whose loss is not finite for the junior stays in: it makes the value nan, and fails.
-    """
-    pairs = [
-        (mine[0] - theirs[0], mine[1])
-        for mine, theirs in zip(junior, other, strict=False)
-        if mine[1] and theirs[1]
-    ]
-    if not pairs:
-        return None
-    value: float = weighted_mean(pairs)
-    interval: Interval | None = bootstrap(pairs, seed=seed) if math.isfinite(value) else None
-    return {"value": value, "n": len(pairs), "interval": interval}
-
-
-def distinct_3(texts: Iterable[str]) -> float | None:
-    """Share of word triples that are different, over all texts; None where there is no triple.
-
-    Falls to a third when a model is trained on its own output for five nights.
-    """
-    triples: list[tuple[str, ...]] = []
-    for text in texts:
-        words = text.split()
-        triples += zip(words, words[1:], words[2:], strict=False)
-    return len(set(triples)) / len(triples) if triples else None
-
-
-def speaks_numbers(answers: Sequence[tuple[str, bool]]) -> dict:
-    """From (text, stopped) pairs: shares not empty and stopped by themselves, distinct-3."""
-    n = len(answers)
-    spoken, stopped = sum(bool(text.strip()) for text, _ in answers), sum(s for _, s in answers)
-    return {
-        "n": n,
-        "nonempty": {"value": spoken / n, "n": n, "interval": wilson(spoken, n)} if n else None,
-        "stops": {"value": stopped / n, "n": n, "interval": wilson(stopped, n)} if n else None,
-        "distinct_3": distinct_3(text for text, _ in answers),
-        "unique": len({text for text, _ in answers}) / n if n else None,
+def _tokens(voices: Voices, seed: int) -> dict[str, list[str]]:
+    """Words of each voice; the owner's texts are dealt into a profile and "self"."""
+    own = list(voices.own)
+    random.Random(seed).shuffle(own)
+    sides = {
+        "profile": own[::2],
+        "self": own[1::2],
+        "others": voices.others,
+        "base": voices.base,
+        "junior": voices.junior,
     }
+    return {name: [w for one in texts for w in words(one.text)] for name, texts in sides.items()}
+
+
+def _distances(tokens: dict[str, list[str]], size: int, seed: int) -> dict[str, list[float]]:
+    """Distance of each bag to the middle of the owner's; z-scores over all but the junior's."""
+    import numpy as np
+
+    drawn = {
+        name: bags(one, min(size, len(one)), BAGS, seed + place)
+        for place, (name, one) in enumerate(tokens.items())
+    }
+    reference = [bag for name, found in drawn.items() if name != "junior" for bag in found]
+    habits = habit_words(reference)
+    known = frequencies(reference, habits)
+    middle, spread = known.mean(axis=0), np.maximum(known.std(axis=0), 1e-9)
+    scaled = {name: (frequencies(found, habits) - middle) / spread for name, found in drawn.items()}
+    profile = scaled.pop("profile").mean(axis=0)
+    return {name: cosine_distances(rows, profile).tolist() for name, rows in scaled.items()}
+
+
+def verifier_numbers(voices: Voices, *, seed: int) -> dict | None:
+    """AUC of the 4-gram verifier: how surely it tells the owner's own text from the junior's.
+
+    The verifier learns own against others and base; each month of own text (and a fold of the rest)
+    is scored by one that never saw it. `value` .5: not to be told apart, 1: always. `tells`: the
+    same AUC for others, `base` for the base. None where a voice has too few pieces, and
+    `usable` False where it cannot even tell the owner from others.
+    """
+    own, others = _pieces(voices.own, seed), _pieces(voices.others, seed + 1)
+    base, junior = _pieces(voices.base, seed + 2), _pieces(voices.junior, seed + 3)
+    if min(len(own), len(others), len(junior)) < LEAST_CHUNKS:
+        return None
+    scored = _fold_scores({"own": own, "others": others, "base": base, "junior": junior})
+    value = auc(scored["own"], scored["junior"])
+    tells = auc(scored["own"], scored["others"])
+    of_base = auc(scored["own"], scored["base"]) if scored["base"] else None
+    return {
+        "value": value,
+        "n": len(junior),
+        "interval": _auc_interval(scored["own"], scored["junior"], seed),
+        "tells": tells,
+        "tells_n": len(others),
+        "base": of_base,
+        "usable": tells >= TELLS,
+        "note": f"it tells others at {tells:.2f}"
+        + (f", the base at {of_base:.2f}" if of_base is not None else ""),
+    }
+
+
+def _pieces(texts: Iterable[Written], seed: int) -> list[Written]:
+    """Pieces of one size, none of two months; no more than are needed."""
+    months: dict[str, list[str]] = defaultdict(list)
+    for one in texts:
+        months[one.month].append(one.text)
+    found = [Written(piece, month) for month, held in months.items() for piece in chunks(held)]
+    random.Random(seed).shuffle(found)
+    return found[:MOST_CHUNKS]
+
+
+def folds_of(own: Sequence[Written]) -> list[int]:
+    """The fold of each piece: a month is one; what has no month, or fewer than three, is dealt."""
+    months = sorted({one.month for one in own if one.month})
+    if len(months) >= 3:
+        dealt = {month: number for number, month in enumerate(months)}
+        return [dealt.get(one.month, place % len(months)) for place, one in enumerate(own)]
+    return [place % FOLDS for place in range(len(own))]
+
+
+def _fold_scores(voices: dict[str, list[Written]]) -> dict[str, list[float]]:
+    """Scores of every piece by a verifier that never saw it; the junior's by the mean of all."""
+    import numpy as np
+
+    order = ("own", "others", "base", "junior")
+    learnt = sum(len(voices[name]) for name in order[:3])
+    texts = [one.text for name in order for one in voices[name]]
+    ends = np.cumsum([len(voices[name]) for name in order])[:-1]
+    rows = dict(zip(order, np.split(gram_rows(texts, learnt), ends), strict=True))
+    of_own = np.array(folds_of(voices["own"]))
+    count = of_own.max() + 1
+    of = {"own": of_own} | {n: np.arange(len(voices[n])) % count for n in ("others", "base")}
+    scored: dict[str, list[float]] = {name: [] for name in order}
+    for fold in range(count):
+        foreign = np.vstack([rows[name][of[name] != fold] for name in ("others", "base")])
+        weights = verifier(rows["own"][of_own != fold], foreign)
+        for name, folds in of.items():
+            scored[name] += (rows[name][folds == fold] @ weights).tolist()
+        scored["junior"].append(rows["junior"] @ weights)
+    return scored | {"junior": np.mean(scored["junior"], axis=0).tolist()}
+
+
+def _auc_interval(positive: Sequence[float], negative: Sequence[float], seed: int) -> Interval:
+    """95 % percentile bootstrap, each side drawn anew."""
+    import numpy as np
+
+    one, other = np.array(positive)[:, None], np.array(negative)[None, :]
+    above = (one > other) + 0.5 * (one == other)
+    chance = np.random.default_rng(seed)
+    return percentiles(
+        [
+            float(above[chance.integers(len(one), size=len(one))].mean(axis=0)[drawn].mean())
+            for drawn in chance.integers(other.size, size=(300, other.size))
+        ]
+    )
