@@ -5,16 +5,14 @@ import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import httpx
-
 from agent.serve.errors import ApiError
+from agent.serve.wire import CutOffError, NoAnswerError, Wire
 from memory.errors import UserError
 
-CONNECT_SECONDS = 3.0
 MOST_TOKENS = 2048
 
 
@@ -48,60 +46,47 @@ class Backend(Protocol):
 
 @dataclass
 class _Server:
-    """An HTTP client that is made at the first question and shared by all."""
+    """A model server at `url`, spoken to over kept connections."""
 
     url: str
-    silence_seconds: float
-    _client: httpx.AsyncClient | None = field(default=None, repr=False)
+    first_seconds: float
 
-    @property
-    def client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-            timeout = httpx.Timeout(self.silence_seconds, connect=CONNECT_SECONDS, pool=None)
-            self._client = httpx.AsyncClient(
-                timeout=timeout, limits=limits, trust_env=False, follow_redirects=False
-            )
-        return self._client
+    def __post_init__(self) -> None:
+        self._wire = Wire(self.url, self.first_seconds)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._wire.close()
 
     @asynccontextmanager
     async def lines(self, path: str, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[str]]:
         """The lines of a streamed answer; every failure as an ApiError in plain words."""
+        where = f"the model server at {self.url}"
         try:
-            async with self.client.stream("POST", f"{self.url}{path}", json=body) as answer:
-                if answer.status_code != 200:
-                    await answer.aread()
-                    raise self._refused(answer)
-                yield answer.aiter_lines()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            said = f"the model server at {self.url} does not answer; start it, or see [serve]"
+            async with self._wire.post(path, body) as answer:
+                if answer.status != 200:
+                    raise self._refused(answer.status, _reason(await answer.read()))
+                yield answer.lines
+        except NoAnswerError as error:
+            said = f"{where} does not answer; start it, or see [serve] and [publish]"
             raise ApiError(503, said, "backend_unavailable") from error
-        except httpx.TimeoutException as error:
-            said = f"the model server at {self.url} said nothing for {self.silence_seconds:.0f} s"
+        except TimeoutError as error:
+            said = f"{where} said nothing for {self.first_seconds:.0f} s"
             raise ApiError(504, said, "backend_timeout") from error
-        except httpx.HTTPError as error:
-            said = f"the model server at {self.url} broke off in the middle of an answer"
+        except CutOffError as error:
+            said = f"{where} broke off in the middle of an answer"
             raise ApiError(502, said, "backend_broke_off") from error
 
-    def _refused(self, answer: httpx.Response) -> ApiError:
-        reason = _reason(answer)
-        if answer.status_code == 404:
+    def _refused(self, status: int, reason: str) -> ApiError:
+        if status == 404:
             return ApiError(503, f"the model server has no such model: {reason}", "model_gone")
-        if answer.status_code == 400 and "context" in reason:
+        if status == 400 and "context" in reason:
             return ApiError(400, reason, "context_length_exceeded", "messages")
-        status = 400 if answer.status_code in (400, 413, 422) else 502
-        said = f"the model server answered {answer.status_code}: {reason}"
-        return ApiError(status, said, "backend_refused")
+        ours = 400 if status in (400, 413, 422) else 502
+        return ApiError(ours, f"the model server answered {status}: {reason}", "backend_refused")
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(text: str) -> str:
     """The server's own words, one line."""
-    text = answer.text
     with suppress(ValueError, AttributeError):
         said = json.loads(text).get("error") or text
         text = said.get("message", text) if isinstance(said, dict) else str(said)
@@ -116,6 +101,7 @@ class OllamaBackend(_Server):
         given = {"top_p": asked.top_p, "seed": asked.seed, "stop": list(asked.stop) or None}
         options |= {name: value for name, value in given.items() if value is not None}
         body = {"model": model, "messages": asked.messages, "options": options, "stream": True}
+        last = None
         async with self.lines("/api/chat", body) as lines:
             async for line in lines:
                 part = _parsed(line)
@@ -127,9 +113,10 @@ class OllamaBackend(_Server):
                     continue
                 finish = "length" if part.get("done_reason") == "length" else "stop"
                 counts = part.get("prompt_eval_count") or 0, part.get("eval_count") or 0
-                yield Said(text, finish, *counts)
-                return
-        raise _cut_off()
+                last = Said(text, finish, *counts)
+        if last is None:
+            raise _cut_off()
+        yield last
 
 
 class OpenAIBackend(_Server):
@@ -147,8 +134,8 @@ class OpenAIBackend(_Server):
                 if not line.startswith("data:"):
                     continue
                 if line[5:].strip() == "[DONE]":
-                    yield Said("", finish or "stop", *counts)
-                    return
+                    finish = finish or "stop"
+                    continue
                 part = _parsed(line[5:])
                 if usage := part.get("usage"):
                     counts = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.serve.backends import MOST_TOKENS, Asked, Said
-from agent.serve.desk import Desk, Wanted
+from agent.serve.desk import TOO_SLOW, Desk, Wanted
 from agent.serve.errors import ApiError, api_error, read_json
 from agent.serve.memory import keep_answer
 from memory.errors import UserError
@@ -204,7 +204,7 @@ async def _next(words: AsyncIterator[Word], deadline: float) -> Word | None:
         async with asyncio.timeout_at(deadline):
             return await anext(words, None)
     except TimeoutError:
-        raise ApiError(504, "the answer took too long (serve.answer_seconds)", "timeout") from None
+        raise ApiError(504, TOO_SLOW, "timeout") from None
 
 
 async def _whole(
@@ -234,8 +234,7 @@ async def _events(
     """Server-sent events; a failure in the middle is an event too, since the status has gone."""
     name = "chat.completion.chunk" if call.chat else "text_completion"
     base = _envelope(call, name)
-    if call.chat:
-        yield _event(base, _delta(call, {"role": "assistant", "content": ""}, None))
+    opening = {"role": "assistant"}
     texts, kept, last, word = [], [], Said("", "stop"), first
     async with aclosing(words):
         try:
@@ -244,16 +243,16 @@ async def _events(
                 kept += [word.kept] if word.kept else []
                 if last.text:
                     texts.append(last.text)
-                    yield _event(base, _delta(call, {"content": last.text}, None))
+                    yield _event(base, _delta(call, opening | {"content": last.text}, None))
+                    opening = {}
                 word = await _next(words, deadline)
         except (ApiError, UserError) as error:
             yield f"data: {json.dumps(api_error(error).as_json())}\n\n"
             return
     extra = {"kept_unchanged": kept} if call.wanted.rewrites else {}
-    yield _event(base | extra, _delta(call, {}, last.finish or "stop"))
-    if call.usage:
-        yield _event(base | {"usage": _usage(last)}, None)
-    yield "data: [DONE]\n\n"
+    ending = _event(base | extra, _delta(call, opening, last.finish or "stop"))
+    usage = _event(base | {"usage": _usage(last)}, None) if call.usage else ""
+    yield f"{ending}{usage}data: [DONE]\n\n"
     await keep_answer(desk, call.wanted, "".join(texts))
 
 

@@ -27,6 +27,7 @@ from distill.rewrite.rewriter import ATTEMPTS, Rewritten, cleaned, judged, reque
 from memory.errors import UserError
 
 JUNIOR, REWRITE = "junior", "junior-rewrite"
+TOO_SLOW = "the answer took too long (serve.answer_seconds)"
 CHARACTERS_A_TOKEN = 8  # no language's text has more: a longer prompt cannot fit
 
 
@@ -44,12 +45,11 @@ class Desk:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.generations = Generations(config)
-        silence = config.serve.answer_seconds
+        first = config.serve.answer_seconds
         self.embedded = EmbeddedBackend(self.generations.file, config.publish.num_ctx)
-        self.openai = OpenAIBackend(config.serve.url.rstrip("/"), silence)
-        self.ollama = OllamaBackend("", silence)
-        if config.serve.backend in ("auto", "ollama") and config.publish.ollama != "off":
-            self.ollama.url = server_address(config.publish.host)
+        self.openai = OpenAIBackend(config.serve.url.rstrip("/"), first)
+        wanted = config.serve.backend in ("auto", "ollama") and config.publish.ollama != "off"
+        self.ollama = OllamaBackend(server_address(config.publish.host) if wanted else "", first)
         self._names: tuple[str, ...] | None = None
 
     async def close(self) -> None:
@@ -124,9 +124,15 @@ class Desk:
     async def whole(self, generation: str, asked: Asked) -> Said:
         """The answer in one piece."""
         parts, last = [], Said()
-        async with aclosing(self.answer(generation, asked)) as words:
-            async for last in words:
-                parts.append(last.text)
+        try:
+            async with (
+                asyncio.timeout(self.config.serve.answer_seconds),
+                aclosing(self.answer(generation, asked)) as words,
+            ):
+                async for last in words:
+                    parts.append(last.text)
+        except TimeoutError as error:
+            raise ApiError(504, TOO_SLOW, "timeout") from error
         return replace(last, text="".join(parts))
 
     async def rewritten(self, generation: str, text: str) -> AsyncIterator[Rewritten]:

@@ -16,7 +16,7 @@ TAIL_BYTES = 4096
 
 
 def now_running(config: Config) -> dict[str, Any]:
-    """The running night: stage, its number of six, what ended, last update; "night" None if none."""
+    """The running night: stage, its number of six, what ended, last update; else night is None."""
     with open_database(config.database_path) as db:
         rows = list(
             db.query(
