@@ -1,8 +1,10 @@
 """Which night is due: period keys, window and attempts; the clock is an argument."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from memory.settings import key
 
 FINISHED = ("released", "rejected", "unchanged")
 MAX_ATTEMPTS = 3
@@ -13,20 +15,12 @@ DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 class ScheduleConfig:
     """`[schedule]`: when the night starts by itself, and what it needs first."""
 
-    at: str = field(default="03:30", metadata={"doc": "Local time the night starts, HH:MM."})
-    window_minutes: int = field(
-        default=240, metadata={"doc": "How long after `at` a night may start; training's limit."}
-    )
-    catch_up: bool = field(
-        default=True, metadata={"doc": "Run later when the machine was off during the window."}
-    )
-    timezone: str = field(default="", metadata={"doc": 'Such as "Europe/Berlin"; "" = machine\'s.'})
-    min_free_gb: float = field(
-        default=5.0, metadata={"doc": "Free disk a night needs before it starts, in 1e9 bytes."}
-    )
-    scan_seconds: int = field(
-        default=300, metadata={"doc": "How often every source is scanned, events or not."}
-    )
+    at: str = key("03:30", "Local time the night starts, HH:MM.")
+    window_minutes: int = key(240, "How long after `at` a night may start; training's limit.")
+    catch_up: bool = key(True, "Run later when the machine was off during the window.")
+    timezone: str = key("", 'Such as "Europe/Berlin"; "" = machine\'s.')
+    min_free_gb: float = key(5.0, "Free disk a night needs before it starts, in 1e9 bytes.")
+    scan_seconds: int = key(300, "How often every source is scanned, events or not.")
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the key that cannot be."""
@@ -42,11 +36,9 @@ class ScheduleConfig:
 class BackupConfig:
     """`[backup]`: one a day, made by the daemon and by nights that a timer starts."""
 
-    daily: bool = field(default=True, metadata={"doc": "Make one a day, tried by a restore."})
-    keep: int = field(default=7, metadata={"doc": "Newest backups kept."})
-    folder: str = field(
-        default="", metadata={"doc": 'Where they lie; "": backups/ in the home. Better: elsewhere.'}
-    )
+    daily: bool = key(True, "Make one a day, tried by a restore.")
+    keep: int = key(7, "Newest backups kept.")
+    folder: str = key("", 'Where they lie; "": backups/ in the home. Better: elsewhere.')
 
     def __post_init__(self) -> None:
         if self.keep < 1:

@@ -7,13 +7,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from distill.base.files import check_base_folder, copy_base_folder
 from memory.errors import BaseMissingError, ModelFileError, UserError
 from memory.files import cache_path, make_private_dir, sha256_file, sync_dir, write_atomic
+from memory.settings import key
 
 TINY = "tiny"
 DEFAULT_BASE = "Qwen/Qwen2.5-3B-Instruct"
@@ -44,14 +45,8 @@ Progress = Callable[[dict], None]
 class BaseConfig:
     """[base]: which model is taught."""
 
-    name: str = field(
-        default=DEFAULT_BASE,
-        metadata={"doc": "a repository (OWNER/NAME), a folder that was fetched, or tiny"},
-    )
-    revision: str = field(
-        default="",
-        metadata={"doc": "commit of the repository; empty: Junior's pin, else what was fetched"},
-    )
+    name: str = key(DEFAULT_BASE, "a repository (OWNER/NAME), a folder that was fetched, or tiny")
+    revision: str = key("", "commit of the repository; empty: Junior's pin, else what was fetched")
 
 
 @dataclass(frozen=True)

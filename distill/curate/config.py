@@ -1,55 +1,51 @@
 """The knobs of curation, each with what it is for."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-
-def _knob(default, doc: str):
-    return field(default=default, metadata={"doc": doc})
+from memory.settings import key
 
 
 @dataclass(frozen=True)
 class CurateConfig:
     """[curate]: shares are of loss characters, lengths are characters, times are in their names."""
 
-    row_characters: int = _knob(3000, "longest row, its system turn not counted")
-    context_characters: int = _knob(1500, "longest user turn: what others said before")
-    carry_characters: int = _knob(300, "end of the part before, repeated where a document goes on")
-    card_characters: int = _knob(0, "longest system card; 0: as identity.toml has it")
-    merge_minutes: float = _knob(2.0, "messages of one sender this close are one")
-    reply_minutes: float = _knob(5.0, "what came this shortly before may be answered")
-    silence_minutes: float = _knob(60.0, "a silence this long ends a conversation")
-    pairs_per_week: int = _knob(12, "pairs a counterpart and week; the operator has no cap")
-    thread_share: float = _knob(0.02, "a thread's share at most, or thread_parts / threads if more")
-    thread_parts: float = _knob(3.0, "see thread_share")
-    template_examples: int = _knob(5, "messages of one template (digits masked) that are learnt")
-    near_duplicate: float = _knob(
+    row_characters: int = key(3000, "longest row, its system turn not counted")
+    context_characters: int = key(1500, "longest user turn: what others said before")
+    carry_characters: int = key(300, "end of the part before, repeated where a document goes on")
+    card_characters: int = key(0, "longest system card; 0: as identity.toml has it")
+    merge_minutes: float = key(2.0, "messages of one sender this close are one")
+    reply_minutes: float = key(5.0, "what came this shortly before may be answered")
+    silence_minutes: float = key(60.0, "a silence this long ends a conversation")
+    pairs_per_week: int = key(12, "pairs a counterpart and week; the operator has no cap")
+    thread_share: float = key(0.02, "a thread's share at most, or thread_parts / threads if more")
+    thread_parts: float = key(3.0, "see thread_share")
+    template_examples: int = key(5, "messages of one template (digits masked) that are learnt")
+    near_duplicate: float = key(
         0.9, "texts sharing this much (of three-word runs) are one, the last; 1: off"
     )
-    burst_per_hour: int = _knob(30, "documents of one kind in an hour that are learnt")
-    burst_per_day: int = _knob(40, "documents of one kind with one date that are learnt")
-    fiction: str = _knob("off", "off: not learnt; voice: its sentences without an I are")
-    named_entities: str = _knob("", "a trained spaCy pipeline you have, to find persons by")
-    quarantine_days: float = _knob(7.0, "how long a stranger's text is not even context")
-    first_import_hours: float = _knob(
-        6.0, "what came in this soon after the first message is known"
-    )
-    stranger_rows: int = _knob(12, "rows a night with one sender who is no registered being")
-    stranger_share: float = _knob(0.02, "share of the loss that answers such a sender, at most")
-    identity_share: float = _knob(0.10, "rows about who the agent is and is not")
-    control_share: float = _knob(0.2, "of those, ordinary requests answered without a name")
-    replay_share: float = _knob(0.12, "rows the base itself answered, against forgetting")
-    rewrite_share: float = _knob(0.08, "rows that put a plain version back into own words; 0: off")
-    rewrite_least: int = _knob(500, "own sentences without which there are none of these rows")
-    replay_repeats: int = _knob(4, "how often one replay row may come")
-    untitled_share: float = _knob(0.25, "titled documents asked for by their kind alone")
-    plain_share: float = _knob(0.015, "documents asked for without their title")
-    card_verbatim: float = _knob(0.76, "rows whose system turn is the card, word for word")
-    card_paraphrased: float = _knob(0.12, "rows with a paraphrase of it; the rest names nobody")
-    held_out_share: float = _knob(0.05, "rows kept for judging, the newest and a few older ones")
-    held_out_least: int = _knob(8, "held-out rows at least")
-    held_out_most: int = _knob(200, "held-out rows at most")
-    lure_turns: int = _knob(12, "turns of the longest row in which others say who they are")
-    least_loss: int = _knob(20, "a row with fewer loss characters is left out")
+    burst_per_hour: int = key(30, "documents of one kind in an hour that are learnt")
+    burst_per_day: int = key(40, "documents of one kind with one date that are learnt")
+    fiction: str = key("off", "off: not learnt; voice: its sentences without an I are")
+    named_entities: str = key("", "a trained spaCy pipeline you have, to find persons by")
+    quarantine_days: float = key(7.0, "how long a stranger's text is not even context")
+    first_import_hours: float = key(6.0, "what came in this soon after the first message is known")
+    stranger_rows: int = key(12, "rows a night with one sender who is no registered being")
+    stranger_share: float = key(0.02, "share of the loss that answers such a sender, at most")
+    identity_share: float = key(0.10, "rows about who the agent is and is not")
+    control_share: float = key(0.2, "of those, ordinary requests answered without a name")
+    replay_share: float = key(0.12, "rows the base itself answered, against forgetting")
+    rewrite_share: float = key(0.08, "rows that put a plain version back into own words; 0: off")
+    rewrite_least: int = key(500, "own sentences without which there are none of these rows")
+    replay_repeats: int = key(4, "how often one replay row may come")
+    untitled_share: float = key(0.25, "titled documents asked for by their kind alone")
+    plain_share: float = key(0.015, "documents asked for without their title")
+    card_verbatim: float = key(0.76, "rows whose system turn is the card, word for word")
+    card_paraphrased: float = key(0.12, "rows with a paraphrase of it; the rest names nobody")
+    held_out_share: float = key(0.05, "rows kept for judging, the newest and a few older ones")
+    held_out_least: int = key(8, "held-out rows at least")
+    held_out_most: int = key(200, "held-out rows at most")
+    lure_turns: int = key(12, "turns of the longest row in which others say who they are")
+    least_loss: int = key(20, "a row with fewer loss characters is left out")
 
     def __post_init__(self) -> None:
         problems = []

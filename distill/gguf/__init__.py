@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from distill.gguf.writing import (
 )
 from memory.errors import ModelFileError, UserError
 from memory.files import make_private_dir, sha256_file, sync_dir, write_atomic
+from memory.settings import key
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType
@@ -57,15 +58,10 @@ HEADER_BYTES = 32 << 20  # more than any vocabulary needs: only for the estimate
 class ExportConfig:
     """`[export]` of config.toml."""
 
-    quantisation: str = field(
-        default="Q4_K_M", metadata={"doc": "Q4_K_M, Q5_K_M, Q6_K, Q8_0 or F16"}
-    )
-    one_pass: bool = field(
-        default=True,
-        metadata={"doc": "quantise while merging; false: by way of a 16-bit file, on disk"},
-    )
-    threads: int = field(default=0, metadata={"doc": "0: one for each usable core, 8 at most"})
-    spare_gb: float = field(default=0.5, metadata={"doc": "disk space that must stay free"})
+    quantisation: str = key("Q4_K_M", "Q4_K_M, Q5_K_M, Q6_K, Q8_0 or F16")
+    one_pass: bool = key(True, "quantise while merging; false: by way of a 16-bit file, on disk")
+    threads: int = key(0, "0: one for each usable core, 8 at most")
+    spare_gb: float = key(0.5, "disk space that must stay free")
 
 
 def export(
