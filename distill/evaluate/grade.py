@@ -24,13 +24,11 @@ FORBIDDEN = ("open", "os.", "socket.", "subprocess.", "shutil.", "ctypes.", "imp
 def refuse(event, arguments):
     if event.startswith(FORBIDDEN) and not (event == "import" and arguments[0] in sys.modules):
         raise PermissionError(event)
-reference = eval(given["reference"])
-wanted = [reference(one) for one in json.loads(json.dumps(given["arguments"]))]
 sys.addaudithook(refuse)
 space = {"__name__": "answer"}
 exec(given["code"], space)
 said = [space["f"](one) for one in given["arguments"]]
-print("right" if json.dumps(said) == json.dumps(wanted) else "wrong")
+print(json.dumps(said))
 """
 
 
@@ -62,7 +60,7 @@ def runs_right(answer: str, wanted: dict) -> bool:
         try:
             done = subprocess.run(
                 [sys.executable, "-I", "-S", "-c", _CHILD],
-                input=json.dumps(wanted | {"code": code}),
+                input=json.dumps({"code": code, "arguments": wanted["arguments"]}),
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,
@@ -71,7 +69,9 @@ def runs_right(answer: str, wanted: dict) -> bool:
             )
         except subprocess.TimeoutExpired:
             return False
-    return done.returncode == 0 and done.stdout.splitlines()[-1:] == ["right"]
+    reference = eval(wanted["reference"])  # ours, out of items.CODE
+    right = json.dumps([reference(argument) for argument in wanted["arguments"]])
+    return done.returncode == 0 and done.stdout.splitlines()[-1:] == [right]
 
 
 def _letters(text: str) -> str:
