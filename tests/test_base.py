@@ -180,6 +180,7 @@ def test_a_repository_is_fetched_and_checked(model: Path) -> None:
         resolve_base(REPOSITORY, "fedcba9876543210")
 
 
+@pytest.mark.slow  # the hub's client waits a second before each of five more tries
 def test_an_interrupted_fetch_keeps_what_arrived(model: Path, cache: Path) -> None:
     with serve(model) as hub:
         hub.cut.add("model.safetensors")

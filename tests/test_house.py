@@ -1,6 +1,7 @@
 """Claims about the house itself: imports run one way, and heavy packages stay in their stages."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -22,6 +23,11 @@ MODULES = sorted(
 )
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(tree: ast.AST, top_level_only: bool = False) -> set[str]:
     """Top-level package names a module imports."""
     nodes = tree.body if top_level_only else ast.walk(tree)
@@ -36,7 +42,7 @@ def imported(tree: ast.AST, top_level_only: bool = False) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_one_way_and_heavy_ones_stay_inside_functions(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     room = path.relative_to(ROOT).parts[0]
     assert imported(tree) & OURS <= ROOMS[room]
     assert not imported(tree, top_level_only=True) & HEAVY
@@ -44,7 +50,7 @@ def test_imports_run_one_way_and_heavy_ones_stay_inside_functions(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_opens_with_one_sentence(path):
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    docstring = ast.get_docstring(parsed(path))
     assert docstring and docstring.splitlines()[0].rstrip().endswith((".", ":"))
     assert len(docstring.splitlines()[0]) <= 97
 
