@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from agent import stages
 from agent.config import load_config
 from agent.status import STOPPED_BY_HAND
+from memory.db import open_database
 from memory.errors import JuniorError, StageError
 
+UNIT_STAGES = ("train", "export", "evaluate")  # what gets the GPU and no network
 Progress = Callable[[dict], None]
 
 
@@ -38,27 +41,70 @@ def run_child(
     child holds the descriptor `keep_open`, the lock, too. Raises StageError (failed, killed, past
     its limit of `seconds`), Interrupted when `stop` is set or on Ctrl-C.
     """
-    command = [sys.executable, "-m", "agent.child", name, str(folder.parent.parent), folder.name]
+    scope = os.environ.get("JUNIOR_STAGE_UNITS", "")
     with (folder / f"{name}.log").open("ab") as log:
         os.chmod(log.name, 0o600)
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_environment(),
-            start_new_session=True,
-            pass_fds=(keep_open,),
-            cwd=folder,
-        )
+        if scope in ("system", "user") and name in UNIT_STAGES:
+            child, lines, end = _start_unit(name, folder, scope, log)
+        else:
+            child = _start_process(name, folder, keep_open, log)
+            lines, end = child.stdout, _end_group
         summary: list[str] = []
-        reader = threading.Thread(target=_read_lines, args=(child, name, progress, summary))
+        reader = threading.Thread(target=_read_lines, args=(lines, name, progress, summary))
         reader.start()
-        _wait(child, name, seconds, stop)
+        _wait(child, name, seconds, stop, end)
         reader.join(10)
     if child.returncode == 0 and summary:
         return summary[-1]
     raise StageError(_why(folder, name, child.returncode))
+
+
+def _start_process(name: str, folder: Path, keep_open: int, log: IO[bytes]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent.child", name, str(folder.parent.parent), folder.name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=_environment(),
+        start_new_session=True,
+        pass_fds=(keep_open,),
+        cwd=folder,
+    )
+
+
+def _start_unit(name: str, folder: Path, scope: str, log: IO[bytes]) -> tuple:
+    """The stage as systemd's child, with the rights of its own unit: (waiter, lines, end).
+
+    `systemctl start` of a oneshot unit comes back when it has ended.
+    """
+    unit = f"junior-stage@{name}.service"
+    systemctl = ["systemctl", *(["--user"] if scope == "user" else [])]
+    told = folder / f"{name}.out"
+    told.unlink(missing_ok=True)
+    waiter = subprocess.Popen(
+        [*systemctl, "start", unit], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+
+    def end(child: subprocess.Popen) -> None:
+        if child.poll() is None:
+            subprocess.run([*systemctl, "stop", unit], stdout=log, stderr=log, timeout=30)
+            child.wait(30)
+
+    return waiter, _follow(told, waiter), end
+
+
+def _follow(path: Path, waiter: subprocess.Popen) -> Iterator[str]:
+    """Whole lines of a file as they are written, until the waiter has ended."""
+    at = 0
+    while True:
+        ended = waiter.poll() is not None
+        text = path.read_bytes()[at:] if path.exists() else b""
+        whole = text[: text.rfind(b"\n") + 1]
+        at += len(whole)
+        yield from whole.decode(errors="replace").splitlines()
+        if ended:
+            return
+        time.sleep(0.2)
 
 
 def _environment() -> dict[str, str]:
@@ -76,8 +122,10 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _read_lines(child: subprocess.Popen, name: str, progress: Progress, summary: list[str]) -> None:
-    for line in child.stdout:
+def _read_lines(
+    lines: Iterable[str | bytes], name: str, progress: Progress, summary: list[str]
+) -> None:
+    for line in lines:
         try:
             event = json.loads(line)
         except ValueError:
@@ -88,8 +136,14 @@ def _read_lines(child: subprocess.Popen, name: str, progress: Progress, summary:
             progress({"stage": name} | event)
 
 
-def _wait(child: subprocess.Popen, name: str, seconds: float, stop: threading.Event) -> None:
-    """Waits for the end; ends the child's whole group at the limit, on SIGTERM and on Ctrl-C."""
+def _wait(
+    child: subprocess.Popen,
+    name: str,
+    seconds: float,
+    stop: threading.Event,
+    end: Callable[[subprocess.Popen], None],
+) -> None:
+    """Waits for it; ends it and all its children at the limit, on SIGTERM and on Ctrl-C."""
     deadline = time.monotonic() + seconds
     try:
         while child.poll() is None:
@@ -101,7 +155,7 @@ def _wait(child: subprocess.Popen, name: str, seconds: float, stop: threading.Ev
         words = f"{STOPPED_BY_HAND} in {name}; `junior night --resume` goes on"
         raise Interrupted(words) from None
     finally:
-        _end_group(child)
+        end(child)
 
 
 def _end_group(child: subprocess.Popen) -> None:
@@ -127,10 +181,14 @@ def _why(folder: Path, name: str, code: int) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """A stage as a child process: `python -m agent.child STAGE HOME NIGHT`."""
-    name, home, night_id = argv
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphan holds the GPU
-    folder = Path(home) / "nights" / night_id
+    """`python -m agent.child STAGE HOME NIGHT`; as a unit without NIGHT: the one that runs."""
+    name, home = argv[:2]
+    if len(argv) > 2:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphan holds the GPU
+        folder = Path(home) / "nights" / argv[2]
+    else:
+        folder = _running_night(Path(home))
+        _write_into(folder, name)
     config = load_config(Path(home), frozen=folder / "config.json")
 
     def tell(event: dict) -> None:
@@ -142,6 +200,22 @@ def main(argv: list[str]) -> int:
     except JuniorError as error:
         print(str(error).replace("\n", " "), file=sys.stderr)
         return 1
+
+
+def _running_night(home: Path) -> Path:
+    with open_database(home / "memory.db") as db:
+        row = db.execute("select id from nights where verdict = 'running'").fetchone()
+    if row is None:
+        raise SystemExit("junior: no night is running: this unit is started by one")
+    return home / "nights" / row[0]
+
+
+def _write_into(folder: Path, name: str) -> None:
+    """Standard output and error of this process go where the night reads them."""
+    for number, suffix, how in ((1, "out", os.O_TRUNC), (2, "log", os.O_APPEND)):
+        file = os.open(folder / f"{name}.{suffix}", os.O_WRONLY | os.O_CREAT | how, 0o600)
+        os.dup2(file, number)
+        os.close(file)
 
 
 if __name__ == "__main__":

@@ -8,43 +8,61 @@ from pathlib import Path
 from memory.errors import UsageError
 from memory.files import cache_path, write_atomic
 
-# A user manager has no right to set these up, and ignores or refuses them (systemd.exec(5)).
+UNITS = (
+    "junior.service",
+    "junior-stage@.service",
+    "junior-serve.service",
+    "junior-night.service",
+    "junior-night.timer",
+)
+RULES = "junior.rules"
+# What a user manager cannot do, or ignores (systemd.exec(5), systemd.resource-control(5)). Name
+# spaces of files and of the network it can make within PrivateUsers=yes, which every unit has.
 SYSTEM_ONLY = (
-    "User=", "ProtectClock=", "ProtectKernel", "ProtectHostname=", "ProcSubset=", "ProtectProc=",
-    "DevicePolicy=", "DeviceAllow=", "IPAddress", "CapabilityBoundingSet=", "AmbientCapabilities=",
-    "PrivateMounts=", "PrivateUsers=", "ProtectSystem=", "ProtectHome=", "ReadWritePaths=",
-    "PrivateTmp=", "ProtectControlGroups=",
+    "User=", "DevicePolicy=", "DeviceAllow=", "IPAddress", "CapabilityBoundingSet=",
+    "AmbientCapabilities=", "PrivateDevices=", "ProtectClock=", "ProtectKernelLogs=",
+    "ProtectKernelModules=", "ProtectHostname=", "ProcSubset=", "ProtectProc=", "OOMScoreAdjust=",
 )  # fmt: skip
 
 
 def install(home: Path, *, system: bool, only_print: bool) -> dict:
     """{"units": [{path, text}], "notes": [...]}; writes them unless only_print."""
-    text = _filled(home)
-    notes = []
+    folder = Path("/etc/systemd/system") if system else Path.home() / ".config/systemd/user"
+    units, notes, gone = [], [], set()
+    for name in UNITS:
+        text = _filled(name, home, "system" if system else "user")
+        if not system:
+            text, left_out = _for_user(text)
+            gone |= set(left_out)
+        units.append({"path": str(folder / name), "text": text})
+    if gone:
+        notes.append(f"not for a user manager, left out: {', '.join(sorted(gone))}")
     if system:
-        folder = Path("/etc/systemd/system")
-    else:
-        folder = Path.home() / ".config/systemd/user"
-        text, gone = _for_user(text)
-        notes.append(f"not for a user manager, left out: {', '.join(gone)}")
-    unit = {"path": str(folder / "junior.service"), "text": text}
+        rules = Path("/etc/polkit-1/rules.d/50-junior.rules")
+        units.append({"path": str(rules), "text": _filled(RULES, home, "system")})
     if not only_print:
-        _write(folder, unit)
+        for unit in units:
+            _write(unit)
         flag = "" if system else "--user "
-        notes.append(f"next: systemctl {flag}daemon-reload && "
-                     f"systemctl {flag}enable --now junior")  # fmt: skip
-    return {"units": [unit], "notes": notes}
+        notes.append(
+            f"next: systemctl {flag}daemon-reload && systemctl {flag}enable --now junior"
+            " (or junior-night.timer without a daemon; junior-serve for the endpoint)"
+        )
+    return {"units": units, "notes": notes}
 
 
-def _filled(home: Path) -> str:
-    template = resources.files("systemd").joinpath("junior.service").read_text(encoding="utf-8")
+def _filled(name: str, home: Path, scope: str) -> str:
+    template = resources.files("systemd").joinpath(name).read_text(encoding="utf-8")
     values = {
         "@JUNIOR@": str(Path(sys.executable).with_name("junior")),
+        "@PYTHON@": sys.executable,
         "@HOME@": str(home),
         "@CACHE@": str(cache_path()),
+        "@CACHES@": str(cache_path().parent),
         "@USER@": getpass.getuser(),
+        "@SCOPE@": scope,
     }
-    if any(character in path for path in values.values() for character in ' "\n'):
+    if any(character in path for path in values.values() for character in ' "\n%'):
         raise UsageError("a unit cannot hold a path with spaces or quotes; choose another --home")
     for mark, value in values.items():
         template = template.replace(mark, value)
@@ -62,11 +80,12 @@ def _for_user(text: str) -> tuple[str, list[str]]:
     return "\n".join(kept) + "\n", sorted(set(gone))
 
 
-def _write(folder: Path, unit: dict) -> None:
+def _write(unit: dict) -> None:
+    path = Path(unit["path"])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(unit["path"]), unit["text"], mode=0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, unit["text"], mode=0o644)
     except PermissionError:
         raise UsageError(
-            f"{folder} is not writable: run as root, or look with --print and copy it"
+            f"{path.parent} is not writable: run as root, or look with --print and copy it"
         ) from None
