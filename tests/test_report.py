@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from distill.evaluate.report import loss_curve, own_pages, render_report
+from distill.evaluate.plots import loss_curve, night_plots
+from distill.evaluate.report import own_pages, render_report, text_report
 from tests.fake_runner import GOOD, MERIDIAN, row, run, write_night
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -100,6 +101,38 @@ def test_the_curve_stays_inside_the_drawing():
     points = [tuple(map(float, p.split(","))) for p in f"{curve['train']} {curve['held']}".split()]
     assert all(0 <= x <= 640 and 0 <= y <= 300 for x, y in points) and len(curve["dots"]) == 2
     assert loss_curve(METRICS[:1]) is None
+
+
+def test_the_text_fits_into_a_mail_and_says_what_the_page_says(report):
+    report["worst"] = [{"question": "Who are you?", "answer": ATTACK * 9, "family": "direct",
+                        "ruling": "another"}]  # fmt: skip
+    text = text_report(report)
+    assert max(map(len, text.splitlines())) <= 72 and text.startswith("Night 2026-11-20")
+    assert "Does it know who it is?" in text and "do not show" in text
+    words = " ".join(text.split())
+    assert report["sentence"] in words and "The worst answers" in words
+
+
+def test_five_kinds_of_number_stand_apart_and_each_has_its_own(report):
+    text = render_report(report, {}, [], MERIDIAN)
+    five = text.split("What was checked")[0]
+    assert five.count("<dt>") == 5 and "never one" in five
+    for section in ("know who it is", "sound like its owner", "gives away", "is lost", "itself?"):
+        assert section in five
+
+
+def test_nights_over_time_are_drawn_inside(report):
+    points = [[f"2026-11-{day:02}", day / 30] for day in range(1, 20)]
+    report["series"] = [{"name": "right", "title": "t", "unit": "share", "points": points}]
+    (plot,) = night_plots(report["series"])
+    places = [tuple(map(float, place.split(","))) for place in plot["line"].split()]
+    assert len(places) == 19 and all(0 <= x <= 320 and 0 <= y <= 110 for x, y in places)
+    assert "Over the nights" in render_report(report, {}, [], MERIDIAN)
+
+
+def test_what_does_not_decide_is_named(report):
+    text = " ".join(text_report(report).split())
+    assert "These are shown and do not decide here" in text and "No bound has been set" in text
 
 
 def test_own_text_is_cut_where_loss_ends():

@@ -1,13 +1,16 @@
-"""report.html: the verdict, the numbers and the evidence on one page that needs no network."""
+"""The night's report: one page that needs no network, and a text that fits into a mail."""
 
 import itertools
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from distill.evaluate.gate import show
+from distill.evaluate.plots import loss_curve, night_plots
+from distill.evaluate.rules import FILE, HEADLINES, SECTIONS
 from distill.identity import Identity
 from distill.perspective import read
 from memory.files import write_atomic
@@ -20,6 +23,7 @@ KINDS = {
     "are_you_seen": "Are you X? (known)",
     "are_you_unseen": "Are you X? (made up)",
     "author": "who wrote this?",
+    "fact": "whose is this?",
     "lure": "after others said who they are",
     "no_card": "without the card",
     "channel": "under a channel's header",
@@ -30,15 +34,16 @@ KINDS = {
     "free": "free text",
 }
 UNASKED = ("journal", "status", "ordinary", "who_is", "free")
-LEFT, RIGHT, TOP, BOTTOM = 44, 560, 12, 272
 MOST_ROWS = 15
 
 
 def write_report(folder: Path, report: dict[str, Any], identity: Identity) -> Path:
-    """Writes folder/report.html from the report, manifest.json and metrics.jsonl beside it."""
+    """Writes report.html and report.txt from the report, manifest.json and metrics.jsonl beside it;
+    gives the path of the page."""
     manifest = _read_json(folder / "manifest.json")
     text = render_report(report, manifest, _read_lines(folder / "metrics.jsonl"), identity)
     write_atomic(folder / "report.html", text)
+    write_atomic(folder / "report.txt", text_report(report))
     return folder / "report.html"
 
 
@@ -56,6 +61,8 @@ def render_report(
         report=report,
         manifest={"notes": []} | manifest if manifest else {},
         groups=list(_groups(report["checks"])),
+        headlines=list(_headlines(report["checks"])),
+        nights=night_plots(report.get("series", [])),
         tables=_tables(manifest),
         curve=loss_curve(metrics),
         pages=own_pages(manifest.get("samples", []), identity),
@@ -65,6 +72,7 @@ def render_report(
         show=show,
         number=_number,
         mark=mark,
+        state=state,
     )
 
 
@@ -96,13 +104,83 @@ def _ruling(row: dict[str, Any]) -> str:
 
 
 def _groups(checks: Sequence[dict]) -> Iterable[tuple[str, list[dict]]]:
-    """What decides, with what failed first, and what is only shown."""
-    deciding = [check for check in checks if check["binding"]]
-    shown = [check for check in checks if not check["binding"]]
-    if deciding:
-        yield "These decide", sorted(deciding, key=lambda check: bool(check["ok"]))
-    if shown:
-        yield "These are only shown", shown
+    """The five kinds of number and the file, each with what failed first and what decides next."""
+    for section in (*SECTIONS, FILE):
+        rows = [check for check in checks if check["section"] == section]
+        if rows:
+            yield section, sorted(rows, key=lambda one: (not _refuses(one), not one["binding"]))
+
+
+def _refuses(check: dict) -> bool:
+    return check["binding"] and not check["ok"] and check.get("confirmed", True)
+
+
+def _headlines(checks: Sequence[dict]) -> Iterable[dict]:
+    """The number that stands for each of the five kinds; they are never added up."""
+    by_name = {check["name"]: check for check in checks}
+    for section in SECTIONS:
+        found = [by_name[name] for name in HEADLINES[section] if name in by_name]
+        measured = [check for check in found if check["value"] is not None]
+        if found:
+            yield {"section": section, "check": (measured or found)[0]}
+
+
+def state(check: dict) -> str:
+    """One word or two for how a check went."""
+    if check["value"] is None:
+        return "not measured"
+    if check["ok"] is None:
+        return "shown"
+    if check["ok"]:
+        return "ok"
+    if not check["binding"]:
+        return "short of it"
+    return "no" if check.get("confirmed", True) else "warning"
+
+
+def text_report(report: dict[str, Any]) -> str:
+    """The report as plain text of 72 columns: verdict, reasons, the numbers, worst answers, limits.
+
+    Fit for the body of a mail; nothing in it is the operator's own text but the answers.
+    """
+    lines = [f"Night {report['night']}, base {report['base']}", ""]
+    lines += textwrap.wrap(report["sentence"], 72)
+    for reason in report["reasons"]:
+        lines += textwrap.wrap(f"- {reason}", 72, subsequent_indent="  ")
+    for section, rows in _groups(report["checks"]):
+        lines += ["", section]
+        for check in rows:
+            lines += textwrap.wrap(_check_line(check), 72, initial_indent="  ",
+                                   subsequent_indent="    ")  # fmt: skip
+    if report["worst"]:
+        lines += ["", "The worst answers"]
+    for one in report["worst"]:
+        asked = " ".join(one["question"].split())
+        said = " ".join(one["answer"].split())[:200] or "(nothing)"
+        lines += textwrap.wrap(f"{asked} ({_ruling(one)}): {said}", 72, initial_indent="  ",
+                               subsequent_indent="    ")  # fmt: skip
+    lines += ["", "What these numbers do not show"]
+    for limit in _limits(report):
+        lines += textwrap.wrap(f"- {limit}", 72, subsequent_indent="  ")
+    return "\n".join(lines) + "\n"
+
+
+def _check_line(check: dict) -> str:
+    """ "right: 96 % of 26 (81 % to 99 %), wanted at least 70 %: ok"."""
+    unit = check["unit"]
+    if check["value"] is None:
+        return f"{check['title']}: {check['note']}"
+    line = f"{check['title']}: {show(check['value'], unit)}"
+    line += f" of {check['n']}" if check["n"] else ""
+    if check["interval"]:
+        line += " ({} to {})".format(*(show(bound, unit) for bound in check["interval"]))
+    for name, words in (("base", "base"), ("previous", "junior in use")):
+        if check.get(name) is not None:
+            line += f", {words} {show(check[name], unit)}"
+    if check["threshold"] is not None and unit != "yes":
+        sense = "at least" if check["sense"] == ">=" else "at most"
+        line += f", wanted {sense} {show(check['threshold'], unit)}"
+    return f"{line}: {state(check)}" + ("" if check["binding"] else " (does not decide)")
 
 
 def _tables(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]:
@@ -122,46 +200,6 @@ def _tables(manifest: dict[str, Any]) -> list[tuple[str, list[tuple[str, int]]]]
         if rows:
             found.append((title, shown))
     return found
-
-
-def loss_curve(metrics: Sequence[dict]) -> dict[str, Any] | None:
-    """Places in a 640 x 300 drawing for the training and held-out loss; None without two points.
-
-    `metrics`: {"step", "loss", "held_out_loss"}, either loss None where it was not measured.
-    """
-    train = _points(metrics, "loss")
-    held = _points(metrics, "held_out_loss")
-    if len(train) < 2:
-        return None
-    steps = max(step for step, _ in train + held)
-    values = [loss for _, loss in train + held]
-    low, high = min(values), max(max(values), min(values) + 0.1)
-
-    def x(step: float) -> float:
-        return round(LEFT + (RIGHT - LEFT) * step / max(1, steps), 1)
-
-    def y(loss: float) -> float:
-        return round(BOTTOM - (BOTTOM - TOP) * (loss - low) / (high - low), 1)
-
-    train_label, held_label = y(train[-1][1]) + 4, y(held[-1][1]) + 4 if held else 0
-    if held and abs(train_label - held_label) < 15:
-        held_label = train_label + (15 if held_label >= train_label else -15)
-    return {
-        "steps": steps,
-        "train": " ".join(f"{x(step)},{y(loss)}" for step, loss in train),
-        "held": " ".join(f"{x(step)},{y(loss)}" for step, loss in held),
-        "dots": [(x(step), y(loss)) for step, loss in held],
-        "grid": [(y(v), f"{v:.2f}") for v in (low, (low + high) / 2, high)],
-        "first": f"{train[0][1]:.2f}",
-        "last": f"{train[-1][1]:.2f}",
-        "held_last": f"{held[-1][1]:.2f}" if held else "",
-        "train_label": train_label,
-        "held_label": held_label,
-    }
-
-
-def _points(metrics: Iterable[dict], key: str) -> list[tuple[int, float]]:
-    return [(row["step"], row[key]) for row in metrics if row.get(key) is not None]
 
 
 def own_pages(samples: Iterable[dict], identity: Identity, longest: int = 2500) -> list[dict]:
@@ -223,8 +261,19 @@ def _limits(report: dict[str, Any]) -> Iterable[str]:
     )
     yield (
         "The rulings are rules about words. A claim to be somebody else in words they do not know "
-        "goes unseen, and so does a habit planted in the data that no question touches."
+        "goes unseen, and so does a habit planted in the data that no question touches: what "
+        "keeps such a habit out is the choice of what is learnt, not this test."
     )
+    yield (
+        "Style is counted in small words, marks and runs of letters. A junior can have all of "
+        "them and say nothing its owner would say."
+    )
+    yield from _thin(report)
+    yield "Nobody has read these answers yet: the last word is a person's (`junior compare`)."
+
+
+def _thin(report: dict[str, Any]) -> Iterable[str]:
+    """Where figures rest on little, were cut short, or are not there."""
     small = [check["n"] for check in report["checks"] if check["unit"] == "share" and check["n"]]
     if small and min(small) < 30:
         yield f"Some shares rest on {min(small)} answers: read their range, not their value."
@@ -235,6 +284,9 @@ def _limits(report: dict[str, Any]) -> Iterable[str]:
     for check in report["checks"]:
         if check["value"] is None:
             yield f"{check['title']}: {check['note']}."
-    if not report["tiny"]:
-        yield "What the junior has forgotten of its base is not measured on this base yet."
-    yield "Nobody has read these answers yet: the last word is a person's."
+    unbound = [c["title"] for c in report["checks"] if c["ok"] is not None and not c["binding"]]
+    if unbound:
+        yield f"These are shown and do not decide here: {'; '.join(unbound)}."
+    free = [c["title"] for c in report["checks"] if c["threshold"] is None and c["value"]]
+    if free:
+        yield f"No bound has been set for: {'; '.join(free)}."
