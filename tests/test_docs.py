@@ -45,7 +45,8 @@ def test_every_config_key_is_in_the_readme():
 def test_the_readmes_tree_is_the_tree():
     """Every file line of the tree names a file that is there, and none is left out."""
     tree = README.split("<!-- tree -->")[1]
-    named = set(re.findall(r"^\s*([\w/.@-]+\.(?:py|service|timer|rules|j2|css|js|gotmpl|Modelfile))", tree, re.M))
+    kinds = "py|service|timer|rules|j2|css|js|gotmpl|Modelfile"
+    named = set(re.findall(rf"^\s*([\w/.@-]+\.(?:{kinds}))", tree, re.M))
     there = {
         str(path.relative_to(ROOT))
         for room in ("agent", "distill", "memory", "modelfiles", "systemd", "benchmarks")
