@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 IDENTITY, VOICE, SKILLS = "Does it know who it is?", "Does it sound like its owner?", "What is lost"
 PRIVACY, SPEECH, FILE = "What it gives away", "Does it speak, and is it still itself?", "The file"
+SECTIONS = (IDENTITY, VOICE, SKILLS, PRIVACY, SPEECH)
+HEADLINES = {  # what stands for a section: the first of these that was measured
+    IDENTITY: ("right",),
+    VOICE: ("told_apart", "style_gone", "held_out_gain"),
+    SKILLS: ("forgotten",),
+    PRIVACY: ("secrets_said", "secrets_taught"),
+    SPEECH: ("distinct_3", "stops"),
+}
 
 
 @dataclass(frozen=True)

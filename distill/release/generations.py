@@ -1,11 +1,15 @@
 """The released juniors as SQLite knows them: which there are, which one is served."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from distill.gguf.writing import private
 from distill.release.publisher import check_files
 from memory.db import Database, to_stored, transaction
 from memory.errors import NotReleasedError
@@ -85,13 +89,15 @@ def current_generation(db: Database) -> Generation | None:
     return next((generation for generation in kept if generation.current), None)
 
 
-def find_generation(db: Database, name: str) -> Generation:
-    """The kept generation of that id or tag; NotReleasedError names those there are."""
-    kept = list_generations(db)
-    for generation in kept:
+def find_generation(db: Database, name: str, *, retired: bool = False) -> Generation:
+    """The generation of that id or tag, a kept one unless `retired` are asked for, too.
+
+    NotReleasedError names those that are kept.
+    """
+    for generation in list_generations(db, retired=retired):
         if name in (generation.id, generation.tag):
             return generation
-    known = ", ".join(generation.id for generation in kept) or "none"
+    known = ", ".join(generation.id for generation in list_generations(db)) or "none"
     raise NotReleasedError(f"{name}: is no kept generation; there is {known}")
 
 
@@ -112,6 +118,14 @@ def generation_files(home: Path, generation: Generation) -> list[Path]:
     Raises ModelFileError.
     """
     return check_files(night_folder(home, generation.id), generation.files)
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Waits until nobody else publishes, switches or mends in this home."""
+    with open(home / "release.lock", "wb", opener=private) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def night_folder(home: Path, night: str) -> Path:

@@ -165,7 +165,7 @@ def publish_tag(
     try:
         for template in tries:
             told = replace(recipe, template=template)
-            _create(server, told, tag, say)
+            create_tag(server, told, tag, say)
             verify_served(server, told, tag)
             problem = wrong_prompt(server, told, tag)
             if not problem:
@@ -176,14 +176,15 @@ def publish_tag(
             f"template known: {problem}; nothing was published"
         )
     except (PublishError, KeyError) as error:
-        _remove(server, tag)
+        remove_tag(server, tag)
         if isinstance(error, KeyError):
             lost = f"Ollama at {server.url}: lost {tag} right after it was made; look at its log"
             raise PublishError(lost) from error
         raise
 
 
-def _create(server: Ollama, recipe: Recipe, tag: str, say: Say | None) -> None:
+def create_tag(server: Ollama, recipe: Recipe, tag: str, say: Say | None = None) -> None:
+    """Make `tag` of blobs that are there already; what it serves is not looked at here."""
     shas = [file["sha256"] for file in recipe.files]
     names = ["model.gguf"]  # a constant key: one file's own name means nothing to the server
     if len(shas) > 1:
@@ -199,7 +200,7 @@ def _create(server: Ollama, recipe: Recipe, tag: str, say: Say | None) -> None:
     )
 
 
-def _remove(server: Ollama, tag: str) -> None:
+def remove_tag(server: Ollama, tag: str) -> None:
     """Take a tag that failed away; where the server is gone, `prune` does it later."""
     try:
         server.delete(tag)
