@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 SEED = 20310301
-FIRST_DAY = datetime(2031, 3, 1, 6, 0, tzinfo=UTC)
+FIRST_DAY = datetime(2025, 3, 1, 6, 0, tzinfo=UTC)
 JOURNALS, LETTERS, RELAY_DAYS = 156, 44, 60
 PELL = "Pell <pell@carrow.example>"
 ORRIN = "Orrin Vale <orrin@carrow.example>"

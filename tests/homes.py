@@ -68,7 +68,7 @@ def small_home(folder: Path, journals: int = 12) -> Path:
     """A home on the tiny base with a few journals of Pell, a Maildir and a relay file."""
     life = ROOT / "demo" / "life"
     (folder / "journals").mkdir()
-    for path in sorted((life / "journals").glob("2031*.md"))[:journals]:
+    for path in sorted((life / "journals").glob("2025*.md"))[:journals]:
         (folder / "journals" / path.name).write_bytes(path.read_bytes())
     for part in ("new", "cur", "tmp"):
         (folder / "mail" / part).mkdir(parents=True)

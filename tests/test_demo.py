@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from demo.life import write_life
+from memory.sources import read_messages
 
 LIFE = Path(__file__).parent.parent / "demo" / "life"
 
@@ -24,6 +25,14 @@ def test_the_life_holds_enough_of_each_kind():
     assert len(list((LIFE / "journals").glob("*.md"))) >= 150
     assert len(list((LIFE / "mail" / "cur").iterdir())) >= 80
     assert len((LIFE / "relay.jsonl").read_text().splitlines()) >= 300
+
+
+def test_every_journal_is_of_the_day_it_names():
+    """A date that is still to come would be taken for a story's, and the file's time for it."""
+    journals = list(read_messages("journals", LIFE / "journals"))
+    named = [message for message in journals if message.path.startswith("20")]
+    assert len(named) >= 150
+    assert all(message.path.startswith(f"{message.sent_at:%Y-%m-%d}") for message in named)
 
 
 def test_three_others_say_i():
