@@ -190,4 +190,13 @@ def _run(db: Any, tables: str, triggers: str) -> None:
             db.execute(trigger + "end")
 
 
-MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten)
+def m004_votes(db: Any) -> None:
+    """What people chose in blind comparisons; `sides` and `shown` (the order) are JSON lists."""
+    db.execute(
+        "create table votes (id integer primary key, generation text not null,"
+        " trial text not null, sides text not null, shown text not null, choice text not null,"
+        " voted_at text not null, unique (generation, trial, sides))"
+    )
+
+
+MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten, m004_votes)
