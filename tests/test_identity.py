@@ -15,6 +15,7 @@ from distill.identity import (
     propose_beings,
     save_identity,
 )
+from distill.identity.proposals import names_in
 from memory.errors import ConfigError, UsageError
 from memory.message import SELF
 
@@ -187,6 +188,11 @@ def test_beings_are_proposed_from_senders_and_names(tmp_path):
     found = {one.name: one for one in propose_beings(db, HOUSE)}
     assert set(found) == {"Ariadne", "Zed"}
     assert found["Ariadne"].count == 2 and "met Ariadne" in found["Ariadne"].examples[0]
+
+
+def test_titles_and_quoted_mail_propose_nobody():
+    text = "# The Long Watch\n\n*at the Slip*\n\n> and then Otto came\n\nLater I saw Ariadne."
+    assert [name for name, _ in names_in(text)] == ["Ariadne"]
 
 
 def row(number, author, text):

@@ -281,10 +281,12 @@ def _known_words(identity: Identity) -> frozenset[str]:
 
 
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: [A-Z][a-zà-ÿ]+)?(?![\w/-])")
+_NOT_OWN_PROSE = re.compile(r"^(?:#|>|[*_].*[*_]\s*$).*", re.M)  # headings, quoted mail
 
 
 def names_in(text: str) -> Iterator[tuple[str, str]]:
     """(name, snippet) of capitalised words within sentences that may be somebody's name."""
+    text = _NOT_OWN_PROSE.sub("", text)
     lower = set(re.findall(r"\b[a-z]{3,}\b", text))
     for match in _NAME.finditer(text):
         first = match[0].split()[0].casefold()
