@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.export_models import SHAPES, make_adapter, make_base
@@ -91,11 +92,20 @@ def oracle(folder: Path, threads: int) -> None:
 STEPS = {step.__name__: step for step in (merge, convert, quantise, ours, oracle)}
 
 
-def measure(step: str, folder: Path, threads: int) -> tuple[float, float]:
-    """(wall seconds, peak anonymous MB) of one step in a process of its own."""
+@dataclass(frozen=True)
+class Cost:
+    """What a step took: wall and processor seconds, peak anonymous memory in MB."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
+def measure(step: str, folder: Path, threads: int) -> Cost:
+    """One step in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.export", "--step", step, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
-    begin, peak = time.perf_counter(), 0
+    begin, peak, before = time.perf_counter(), 0, os.times()
     child = subprocess.Popen(
         [*command, "--threads", str(threads)], env=environment, stderr=subprocess.DEVNULL
     )
@@ -104,7 +114,10 @@ def measure(step: str, folder: Path, threads: int) -> tuple[float, float]:
         time.sleep(0.005)
     if child.returncode:
         sys.exit(f"{step}: exit {child.returncode}; run {' '.join(command)}")
-    return time.perf_counter() - begin, peak / 1e6
+    after = os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return Cost(time.perf_counter() - begin, used, peak / 1e6)
 
 
 def anonymous_bytes(pid: int) -> int:
@@ -134,34 +147,39 @@ def equal_tensors(one: Path, other: Path) -> tuple[int, int]:
 def compare(folder: Path, threads: int) -> dict:
     """Both sides, one after the other, and the table."""
     chain = {step: measure(step, folder, threads) for step in ("merge", "convert", "quantise")}
-    seconds, memory = measure("ours", folder, threads)
+    one = measure("ours", folder, threads)
     measure("oracle", folder, threads)
     made = folder / "ours" / "ours.gguf"
     written = sum(file.stat().st_size for file in (folder / "merged").iterdir())
     written += sum((folder / name).stat().st_size for name in ("peer-f16.gguf", "peer.gguf"))
     same, count = equal_tensors(made, folder / "oracle" / "oracle.gguf")
     same_as_peer, _ = equal_tensors(made, folder / "peer.gguf")
-    theirs = sum(seconds for seconds, _ in chain.values())
-    peak = max(memory for _, memory in chain.values())
-    for step, (taken, anonymous) in chain.items():
-        print(f"  {step:10} {taken:7.2f} s {anonymous:9,.0f} MB anonymous")
-    print(
-        f"the chain    {theirs:7.2f} s {peak:9,.0f} MB anonymous {written / 1e6:9,.0f} MB written"
+    costs = list(chain.values())
+    theirs = Cost(
+        sum(cost.seconds for cost in costs),
+        sum(cost.processor for cost in costs),
+        max(cost.memory for cost in costs),
     )
     size = made.stat().st_size
-    print(
-        f"one pass     {seconds:7.2f} s {memory:9,.0f} MB anonymous {size / 1e6:9,.0f} MB written"
-    )
+    print(f"{'':12} {'wall s':>8} {'processor s':>12} {'anonymous MB':>13} {'written MB':>11}")
+    for name, cost, there in (
+        *((step, cost, 0) for step, cost in chain.items()),
+        ("the chain", theirs, written),
+        ("one pass", one, size),
+    ):
+        print(f"{name:12} {cost.seconds:8.2f} {cost.processor:12.2f} {cost.memory:13,.0f} "
+              f"{there / 1e6:11,.0f}")  # fmt: skip
     print(f"tensors equal to llama.cpp's own on the same merge {same} of {count}; to the chain's, "
           f"whose merge rounds in fp16, {same_as_peer}")  # fmt: skip
     return {
-        "time_ratio": round(seconds / theirs, 3),
-        "memory_mb": round(memory, 1),
+        "time_ratio": round(one.seconds / theirs.seconds, 3),
+        "memory_mb": round(one.memory, 1),
         "bytes_ratio": round(size / written, 4),
         "tensors_equal": same / count,
-        "seconds": round(seconds, 2),
-        "peer_seconds": round(theirs, 2),
-        "peer_memory_mb": round(peak, 1),
+        "processor_ratio": round(one.processor / theirs.processor, 3),
+        "seconds": round(one.seconds, 2),
+        "peer_seconds": round(theirs.seconds, 2),
+        "peer_memory_mb": round(theirs.memory, 1),
         "threads": threads,
     }
 

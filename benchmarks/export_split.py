@@ -16,11 +16,10 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 def second_generation(folder: Path, binary: Path, threads: int, shape: str) -> dict:
     """Two nights' attention-only adapters exported and published; what the second one added."""
-    with tempfile.TemporaryDirectory(dir=folder) as work, ollama(binary, Path(work)) as url:
-        costs = [
-            _night(folder / "base", Path(work), url, number, threads, shape) for number in "12"
-        ]
-        first, second = costs
+    with tempfile.TemporaryDirectory(dir=folder) as name, ollama(binary, Path(name)) as url:
+        told = (folder / "base", Path(name), url, threads, shape)
+        costs = [_night(number, *told) for number in "12"]
+    first, second = costs
     for name, cost in zip(("first", "second"), costs, strict=True):
         print(f"{name:7}", ", ".join(f"{key} {value / 1e6:,.1f} MB" for key, value in cost.items()))
     ratios = {f"{key}_ratio": round(second[key] / first[key], 4) for key in first}

@@ -156,6 +156,8 @@ class FakeOllama:
             return 200, {"message": {"role": "assistant", "content": ""}, "done": True}
         self.loaded[name] = self._size(model)
         prompt = self._prompt(model, asked["messages"])
+        if self.contract == "old" and len(model.layers) > 1:
+            return 500, {"error": "unable to load model: /store/blobs"}
         if asked.get("_debug_render_only"):
             return 200, {"model": name, "_debug_info": {"rendered_template": prompt}}
         said = {"role": "assistant", "content": "I am " + hashlib.md5(prompt.encode()).hexdigest()}

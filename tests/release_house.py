@@ -11,7 +11,7 @@ from distill.ollama import Ollama
 from distill.release import PublishConfig, prune, repair, rollback
 from distill.release.generations import current_generation
 from memory.db import Database, open_database
-from tests.tiny_gguf import CHATML, make_night
+from tests.tiny_gguf import CHATML, make_night, make_split_night
 
 CARD = "You are Wren, who keeps a log. You are not Otto."
 CONFIG = PublishConfig()
@@ -35,8 +35,12 @@ class House:
     said: list[str]
     config: PublishConfig = CONFIG
 
-    def publish(self, night, *, seed=None, template=CHATML, **told):
-        make_night(self.home, night, template=template, seed=seed or int(night[-2:]))
+    def publish(self, night, *, seed=None, template=CHATML, split=False, **told):
+        seed = seed or int(night[-2:])
+        if split:
+            make_split_night(self.home, night, seed=seed)
+        else:
+            make_night(self.home, night, template=template, seed=seed)
         day = FIRST + timedelta(days=int(night[-2:]))
         told = {"card": CARD, "server": self.server, "now": day} | told
         return release.publish(

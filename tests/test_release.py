@@ -161,8 +161,8 @@ def test_connect_gives_none_where_nothing_answers(fake_ollama, monkeypatch):
     assert connect(replace(CONFIG, ollama="off")) is None
     fake_ollama.stop()
     assert connect(CONFIG) is None
-    with pytest.raises(PublishError, match="neither auto nor off"):
-        connect(replace(CONFIG, ollama="on"))
+    with pytest.raises(ValueError, match="must be auto or off, found 'on'"):
+        replace(CONFIG, ollama="on")
 
 
 def test_prune_without_a_server_keeps_the_tag_for_later(bare, fake_ollama):

@@ -137,6 +137,13 @@ class Embedded:
             ]
             yield -sum(found), len(found)
 
+    def row_predictions(self, row: dict) -> list[int]:
+        """The likeliest token at each place of a row that `loss` counts, by id."""
+        tokens, counts = self._label(self._renderer.render(row, "row"))
+        self._model.rewind(0)
+        wanted = [*counts[1:], False]
+        return [int(logits.argmax()) for _, logits in self._model.read(tokens, wanted)]
+
     def log_probability(
         self, messages: Sequence[dict], prefix: str, continuations: Sequence[str]
     ) -> list[float]:

@@ -10,6 +10,7 @@ from distill.evaluate.gate import GateConfig
 from distill.evaluate.identity import Forced, Told
 from distill.evaluate.judge import Names, known_names
 from distill.evaluate.losses import RowLoss, text_row
+from distill.evaluate.parity import Parity
 from distill.evaluate.probes import Probe
 from distill.evaluate.runner import Answer, Budget, OpenRunner, Runner, Turns
 from distill.identity import Identity
@@ -42,6 +43,7 @@ class Material:
     secrets: list[Turns]
     general: list[Turns]
     card: str
+    parity: Parity = field(default_factory=Parity)
 
     def voice_prompts(self, count: int) -> list[tuple[int, Turns]]:
         """Held-out requests in turn, numbered so that each round is drawn with another seed."""
@@ -70,6 +72,8 @@ class Answers:
     exact_held_out: list[bool] = field(default_factory=list)
     first_tokens: list[list[dict]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    agreed: list[tuple[int, int]] = field(default_factory=list)
+    framed: list[str] = field(default_factory=list)
 
     @property
     def all(self) -> list[Told]:
@@ -195,6 +199,8 @@ class Asking:
         asked, limits = self.material, self.limits
         runner = Listening(model, said.said)
         self._losses(model, "held-out loss, junior", asked.held_out, said.losses)
+        self._each("parity", 0.02, asked.parity.rows, lambda one: one.agreeing(model), said.agreed)
+        self._each("prompts", 0.01, asked.parity.prompts, lambda one: one.seen(model), said.framed)
         self._others(model, "others' text, junior", said)
         self._losses(model, "general text, junior", self.general_rows, said.general)
         self._each("probes", 0.12, asked.probes, self._teller(runner), said.told)

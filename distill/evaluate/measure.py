@@ -17,6 +17,7 @@ from distill.evaluate.asking import Asking, Material, Progress
 from distill.evaluate.gate import GateConfig, judge, limits_for, make_checks, sentence
 from distill.evaluate.judge import rivals
 from distill.evaluate.numbers import Told, side_by_side
+from distill.evaluate.parity import read_parity
 from distill.evaluate.probes import make_controls, make_free, make_general, make_probes
 from distill.evaluate.refusals import make_refusals
 from distill.evaluate.runner import Budget, OpenRunner, Runner
@@ -148,6 +149,7 @@ def read_material(
         privacy.make_prompts(train, limits.secret_prompts, seed, card),
         make_general(limits.general_texts, seed),
         card,
+        read_parity(folder, held_out),
     )
 
 

@@ -9,6 +9,7 @@ from distill.evaluate.asking import Answers, Material, shown
 from distill.evaluate.gate import GateConfig, forgetting_check
 from distill.evaluate.history import Night
 from distill.evaluate.judge import ANOTHER, RIGHT, Names
+from distill.evaluate.parity import agreement_numbers
 from distill.evaluate.style import masked
 from distill.evaluate.voice import Voices, Written, delta_numbers, verifier_numbers
 
@@ -39,7 +40,14 @@ class Told:
             "other_beings": {"value": float(beings), "note": "" if beings else "none"},
         }
         found |= self._identity() | self._voice(no_current) | self._skills() | self._privacy()
-        return found | self._speech() | self._past()
+        return found | self._speech() | self._past() | self._file()
+
+    def _file(self) -> Numbers:
+        parity, junior = self.material.parity, self.junior
+        return {
+            "template": parity.template_numbers(junior.framed),
+            "agreement": agreement_numbers(junior.agreed),
+        }
 
     def _identity(self) -> Numbers:
         told, controls = self.junior.told, self.junior.controls

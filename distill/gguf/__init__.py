@@ -25,6 +25,7 @@ from distill.gguf.writing import (
     GgufFile,
     Progress,
     data_bytes,
+    one_thread_a_product,
     seal,
     stream,
     write_tensors,
@@ -83,6 +84,7 @@ def export(
     gets {"step", "steps", "unit": "bytes"} as the file grows. Raises UserError (no room, base and
     adapter do not fit), ModelFileError (damaged input), StageError (failed writing).
     """
+    one_thread_a_product()
     started = time.monotonic()
     inputs = _inputs(base, adapter, name, config, provenance) | ({"split": True} if split else {})
     if done := finished(folder, inputs):
@@ -176,6 +178,7 @@ def write_gguf(
     title: str = "",
 ) -> GgufFile:
     """One GGUF file, whole: written beside as `.tmp`, synced, renamed. Raises as `export`."""
+    one_thread_a_product()
     settings = read_config(base.path)
     tensors = _plan(base, adapter)
     plans = [_types(tensors, settings, config.quantisation)]
@@ -215,6 +218,7 @@ def _write_split(base, adapter, folder: Path, name: str, config, provenance, pro
 
     The first must be the same bytes every night, so the night is named in the second.
     """
+    one_thread_a_product()
     import gguf
 
     settings, tensors = read_config(base.path), _plan(base, adapter)

@@ -53,6 +53,14 @@ class HashingFile:
         self._file.flush()
 
 
+def one_thread_a_product() -> None:
+    """Keeps numpy's matrix library to one thread a product; call before numpy is imported.
+
+    Its threads wait for each other under ours: a 0.5B took 22 processor seconds instead of 9.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def stream(path: Path, write: Callable[[HashingFile], None]) -> GgufFile:
     """What `write` writes, whole or not at all: beside as `.tmp`, synced, renamed.
 
