@@ -34,7 +34,8 @@ def store(
 
     What another message under a key that is there means is the source's `rule`:
     "update"   the same thing, edited: the row keeps its id, its former text goes to `versions`;
-    "relay"    an id used again: by another author or at another time it is stored as `5#2`;
+    "copy"     the same in another export: the later time stays, the conversation that sorts first;
+    "relay"    an id used again, by another author or at another time: the later is `5#2`;
     "mail"     a Message-ID used again: another body is stored under the hash of the mail.
     `now` is ISO-8601. `file_time`, the file's mtime, never replaces a date already known.
     """
@@ -45,13 +46,26 @@ def store(
     stored = _stored(db, values)
     if rule == "mail":
         return _settle_mail(db, message, stored, now)
-    if rule == "relay" and any(values[name] != stored[name] for name in ("author", "sent_at")):
-        other = replace(message, external_id=_next_key(message.external_id))
-        return store(db, other, now, rule=rule)
+    if rule == "relay" and _said(values) != _said(stored):
+        stored = _settle_relay(db, message, now)
+        if stored is None:
+            return "messages"
     edited = values["text"] != stored["text"]
     if rule == "relay" and edited and _is_former(db, stored["id"], values["text"]):
         return "duplicates"  # a feed that holds both versions would swap them at each reading
+    if rule == "copy":
+        _keep_either(stored, values)
     return _update(db, stored, values, now, file_time)
+
+
+def _keep_either(stored: dict[str, Any], values: dict[str, Any]) -> None:
+    """What two copies say differently does not depend on which came first.
+
+    A chat whose clock has no seconds begins with a minute's later messages where it was cut, and
+    a session that was resumed repeats its lines under another name.
+    """
+    values["sent_at"] = max(filter(None, (stored["sent_at"], values["sent_at"])), default=None)
+    values["conversation"] = min(stored["conversation"], values["conversation"])
 
 
 def _values(message: Message) -> dict[str, Any]:
@@ -87,14 +101,15 @@ def storable(value: str | None) -> str | None:
 
 
 def _stored(db: Database, values: dict[str, Any]) -> dict[str, Any]:
+    found = _look_up(db, values)
+    assert found is not None, "its key was just found taken"
+    return found
+
+
+def _look_up(db: Database, values: dict[str, Any]) -> dict[str, Any] | None:
     sql = f"select {', '.join(STORED)} from messages where source = ? and external_id = ?"
     row = db.execute(sql, [values["source"], values["external_id"]]).fetchone()
-    return dict(zip(STORED, row, strict=True))
-
-
-def _next_key(key: str) -> str:
-    base, mark, number = key.rpartition("#")
-    return f"{base}#{int(number) + 1}" if mark and number.isdecimal() else f"{key}#2"
+    return dict(zip(STORED, row, strict=True)) if row else None
 
 
 def _is_former(db: Database, number: int, text: str) -> bool:
@@ -123,6 +138,36 @@ def _set(db: Database, number: int, changed: dict[str, Any]) -> int:
     return db.execute(sql, [*changed.values(), number]).rowcount
 
 
+# --- relay ------------------------------------------------------------------------------------
+
+
+def _said(values: dict[str, Any]) -> tuple[str, str]:
+    return values["sent_at"] or "", values["author"]
+
+
+def _settle_relay(db: Database, message: Message, now: str) -> dict[str, Any] | None:
+    """The row that says this already; None after it was stored as the one of its id it is by time.
+
+    Those of one id are 5, 5#2, 5#3 in the order of their times, whichever came in first.
+    """
+    key, chain = message.external_id, []
+    values = _values(message)
+    while row := _look_up(db, values | {"external_id": _numbered(key, len(chain))}):
+        chain.append(row)
+    same = next((row for row in chain if _said(row) == _said(values)), None)
+    if same is None:
+        place = sum(_said(row) < _said(values) for row in chain)
+        for number in reversed(range(place, len(chain))):
+            _set(db, chain[number]["id"], {"external_id": _numbered(key, number + 1)})
+        row = stored_row(replace(message, external_id=_numbered(key, place)))
+        db.conn.execute(INSERT, (*row, now))
+    return same
+
+
+def _numbered(key: str, place: int) -> str:
+    return f"{key}#{place + 1}" if place else key
+
+
 # --- mail -------------------------------------------------------------------------------------
 
 
@@ -139,7 +184,9 @@ def _settle_mail(db: Database, message: Message, stored: dict[str, Any], now: st
         mail_key(mail["sent_at"] or "", mail["author"], mail["subject"], mail["text"])
         for mail in (values, stored)
     )
-    if ours == theirs:
+    if ours == theirs:  # its thread, which its words do not tell, is that of the least copy
+        if [values[name] for name in ABOUT] < [stored[name] for name in ABOUT]:
+            _set(db, stored["id"], {name: values[name] for name in ABOUT})
         return "duplicates"
     if values["text"] == stored["text"]:  # a copy through a list, with its mark in the subject
         if ours < theirs:
@@ -147,4 +194,4 @@ def _settle_mail(db: Database, message: Message, stored: dict[str, Any], now: st
         return "duplicates"
     if ours < theirs and _set(db, stored["id"], {"external_id": theirs}):
         return store(db, message, now)
-    return store(db, replace(message, external_id=ours), now)
+    return store(db, replace(message, external_id=ours), now, rule="mail")

@@ -4,6 +4,8 @@ import json
 
 from fixtures import count, records_of
 
+from memory.db import all_messages, open_database
+from memory.ingest import SourceConfig, ingest_source
 from memory.message import SELF
 
 
@@ -28,7 +30,7 @@ def test_the_assistant_is_the_agent(tmp_path):
     )
     assert (user.author, user.text) == ("user", "Fix the gate.")
     assert (answer.author, answer.text, answer.reply_to) == (SELF, "text words", "a")
-    assert user.conversation == answer.conversation == "a"
+    assert user.conversation == answer.conversation == "s1"
 
 
 def test_what_is_not_said_is_skipped_by_reason(tmp_path):
@@ -56,13 +58,16 @@ def test_a_reminder_is_taken_out_of_the_users_words(tmp_path):
     assert message.text == "Go on.\n"
 
 
-def test_a_resumed_session_repeats_the_same_keys(tmp_path):
+def test_a_resumed_session_is_stored_once_and_stays_as_it_is(tmp_path):
     lines = [line("user", "Hi", "a"), line("assistant", blocks("text"), "b", "a")]
-    read(tmp_path, *lines)
-    forked = [one | {"sessionId": "s2"} for one in lines]
-    one, two, again, and_again = read(tmp_path, *forked, name="s2.jsonl")
-    assert (one.external_id, one.conversation) == (again.external_id, again.conversation)
-    assert (two.external_id, two.conversation) == (and_again.external_id, and_again.conversation)
+    read(tmp_path, *lines, name="s9.jsonl")
+    read(tmp_path, *(one | {"sessionId": "s0"} for one in lines), name="s2.jsonl")
+    with open_database(tmp_path / "memory.db") as db:
+        source = SourceConfig("claude_code", str(tmp_path))
+        ingest_source(db, source)
+        again = ingest_source(db, source)
+        assert {m.conversation for _, m in all_messages(db)} == {"s0"}
+    assert (again.duplicates, again.updated, again.messages) == (4, 0, 0)
 
 
 def test_a_broken_line_is_one_reject(tmp_path):

@@ -116,7 +116,20 @@ def test_an_id_used_again_keeps_both_messages(db, tmp_path):
         file.write_text(json.dumps({"id": 5, "agent": agent, "message": "Hi"}))
         counts = ingest_source(db, source)
     assert counts.duplicates == 1
-    assert [row["external_id"] for row in db["messages"].rows] == ["5", "5#2"]
+    assert {(row["external_id"], row["author"]) for row in db["messages"].rows} == {
+        ("5", "Eos"),
+        ("5#2", "Nova"),
+    }
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bca", "cab"])
+def test_rows_of_one_id_are_numbered_by_time_in_any_order(db, tmp_path, order):
+    for day in order * 2:
+        row = {"id": 5, "agent": day, "message": day, "timestamp": f"2026-03-0{ord(day) - 96}"}
+        (tmp_path / "r.jsonl").write_text(json.dumps(row))
+        ingest_source(db, SourceConfig("relay", str(tmp_path / "r.jsonl")))
+    found = {row["external_id"]: row["text"] for row in db["messages"].rows}
+    assert found == {"5": "a", "5#2": "b", "5#3": "c"}
 
 
 def mail(subject, body):

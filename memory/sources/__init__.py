@@ -75,7 +75,9 @@ SOURCES |= {
         read_batches=imap.read_batches,
     ),
     "pst": Source("pst", pst.list_files, pst.read_file, same_key="mail"),
-    "claude_code": Source("claude_code", claude_code.list_files, claude_code.read_file),
+    "claude_code": Source(
+        "claude_code", claude_code.list_files, claude_code.read_file, same_key="copy"
+    ),
     "chatgpt": Source("chatgpt", chatgpt.list_files, chatgpt.read_file),
     "claude_ai": Source("claude_ai", claude_ai.list_files, claude_ai.read_file),
     "transcript": Source("transcript", transcript.list_files, transcript.read_file),
@@ -83,14 +85,14 @@ SOURCES |= {
     "corpus": Source("corpus", corpus.list_files, corpus.read_file),
     "table": Source("table", table.list_files, table.read_file, locate=table.locate),
     "telegram": Source("telegram", telegram.list_files, telegram.read_file),
-    "whatsapp": Source("whatsapp", whatsapp.list_files, whatsapp.read_file),
-    "instagram": Source("instagram", instagram.list_files, instagram.read_file),
-    "facebook": Source("facebook", facebook.list_files, facebook.read_file),
+    "whatsapp": Source("whatsapp", whatsapp.list_files, whatsapp.read_file, same_key="copy"),
+    "instagram": Source("instagram", instagram.list_files, instagram.read_file, same_key="copy"),
+    "facebook": Source("facebook", facebook.list_files, facebook.read_file, same_key="copy"),
     "imessage": Source("imessage", imessage.list_files, imessage.read_file),
     "google_chat": Source("google_chat", google_chat.list_files, google_chat.read_file),
     "slack": Source("slack", slack.list_files, slack.read_file),
     "discord": Source("discord", discord.list_files, discord.read_file),
-    "signal": Source("signal", signal.list_files, signal.read_file),
+    "signal": Source("signal", signal.list_files, signal.read_file, same_key="copy"),
 }
 
 

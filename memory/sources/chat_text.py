@@ -3,8 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from memory.sources.chat import lines
@@ -68,6 +68,21 @@ def read_entries(stream: BinaryIO) -> Iterator[Entry]:
     if layout is None:
         return
     stream.seek(0)
+    yield from _count_seconds(_entries(stream, layout, day_first))
+
+
+def _count_seconds(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Where a clock has no seconds, those of a minute are :00, :01, ...: they keep their order."""
+    minute, earlier = "", 0
+    for entry in entries:
+        earlier = earlier + 1 if entry.written == minute else 0
+        minute = entry.written
+        if earlier and entry.sent_at and len(minute) <= len("20260301T0900"):
+            entry = replace(entry, sent_at=entry.sent_at + timedelta(seconds=min(earlier, 59)))
+        yield entry
+
+
+def _entries(stream: BinaryIO, layout: tuple, day_first: bool) -> Iterator[Entry]:
     entry: tuple[int, re.Match[str], str] | None = None
     parts: list[str] = []
     size = 0

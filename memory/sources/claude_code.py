@@ -42,25 +42,22 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
 
     Thinking, tools, summaries, the work of sub-agents (sidechains) and the program's own notes
     are skipped, each by its reason. A session that was resumed or forked repeats lines in another
-    file: the line's id is the key, and the first line of its thread names the conversation.
+    file, under its own session: the line's id is the key (memory.store's rule "copy").
     """
-    threads: dict[str, str] = {}
 
     def read(value: Any, place: Place, where: str) -> Iterator[Record]:
-        yield _read(value, place, where, threads)
+        yield _read(value, place, where)
 
     yield from chats.read_items(file, root, read, "a transcript")
 
 
-def _read(value: Any, place: Place, where: str, threads: dict[str, str]) -> Record:
+def _read(value: Any, place: Place, where: str) -> Record:
     line = mapping(value)
     if not line:
         return place.unreadable(where, "is no JSON object")
     key = text_of(line.get("uuid"))
     parent = text_of(line.get("parentUuid")) or text_of(line.get("logicalParentUuid"))
-    room = threads.get(parent, parent) or key or text_of(line.get("sessionId"))
-    if key:
-        threads[key] = room
+    room = text_of(line.get("sessionId")) or place.name
     said = mapping(line.get("message"))
     text = _text(said.get("content"))
     if reason := _reason(line, said, text):
