@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.config import Config
 from distill.base import resolve_base
+from distill.base.replay import read_replay
 from distill.identity import Identity
 from memory.db import open_database
 from memory.errors import BaseMissingError, UsageError
@@ -32,12 +33,11 @@ def build(config: Config, identity: Identity, folder: Path) -> dict:
     return json.loads((folder / "manifest.json").read_text())
 
 
-def _replay(config: Config) -> Path | None:
+def _replay(config: Config) -> list[dict]:
     try:
-        base = resolve_base(config.base.name, config.base.revision)
+        return read_replay(resolve_base(config.base.name, config.base.revision))
     except BaseMissingError:
-        return None
-    return base.path / "skills.jsonl" if base.tiny else None
+        return []
 
 
 def preview(config: Config, identity: Identity) -> dict:

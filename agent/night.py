@@ -19,6 +19,7 @@ from agent.lock import Lock
 from agent.schedule import period_of
 from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
+from distill.base.replay import replay_path
 from memory.crash import reach
 from memory.db import open_database, transaction
 from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
@@ -184,8 +185,7 @@ def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:
 
 
 def _stages_to_verdict(night: Night, names: tuple[str, ...]) -> tuple[str, str]:
-    if night.config.base.name == "tiny":
-        _make_tiny_base(night)
+    _prepare_base(night)
     verdict, reason = "released", ""
     for name in names:
         if _is_done(night, name) and len(names) > 1:
@@ -203,12 +203,15 @@ def _stages_to_verdict(night: Night, names: tuple[str, ...]) -> tuple[str, str]:
     return verdict, reason
 
 
-def _make_tiny_base(night: Night) -> None:
-    """The tiny base is made on this machine when the cache has none; a few minutes, once."""
+def _prepare_base(night: Night) -> None:
+    """Once a base: the tiny one is made here when the cache has none, replay is asked for."""
     try:
-        resolve_base("tiny")
+        config = night.config
+        if replay_path(resolve_base(config.base.name, config.base.revision)).exists():
+            return
     except BaseMissingError:
-        _run_stage(night, "base")
+        pass  # a base that is to be fetched was asked for before the night began
+    _run_stage(night, "base")
 
 
 def _is_done(night: Night, name: str) -> bool:

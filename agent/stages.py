@@ -34,12 +34,12 @@ def ingest(config: Config, folder: Path, tell: Tell) -> str:
 
 def curate(config: Config, folder: Path, tell: Tell) -> str:
     """Messages -> train.jsonl, held_out.jsonl, manifest.json."""
+    from distill.base.replay import read_replay
     from distill.curate import curate as build
     from distill.curate import for_tiny
 
     base = resolve_base(config.base.name, config.base.revision)
     settings = for_tiny(config.curate) if base.tiny else config.curate
-    replay = base.path / "skills.jsonl" if base.tiny else None
     with open_database(config.database_path) as db:
         summary = build(
             db,
@@ -49,7 +49,7 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
             sources=config.sources,
             seed=config.train.seed,
             now=datetime.now(UTC),
-            replay=replay,
+            replay=read_replay(base),
         )
     return str(summary)
 
@@ -106,15 +106,22 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
     return str(report)
 
 
-def make_tiny_base(config: Config, folder: Path, tell: Tell) -> str:
-    """The built-in base, made on this machine."""
-    from distill.base import make_tiny_base as make
+def prepare_base(config: Config, folder: Path, tell: Tell) -> str:
+    """Once a base: the tiny one is made on this machine; every one answers its replay requests."""
+    from distill.base import make_tiny_base
+    from distill.base.replay import make_replay
+    from distill.gguf import base_gguf
 
-    return f"base: tiny, made at {make(tell).path}"
+    if config.base.name == "tiny":
+        base = make_tiny_base(tell)
+    else:
+        base = resolve_base(config.base.name, config.base.revision)
+    replay = make_replay(base, base_gguf(base, config.export), tell)
+    return f"base: {base.name} at {base.path}, {len(replay.read_bytes().splitlines())} replay rows"
 
 
 RUN: dict[str, Callable[[Config, Path, Tell], str]] = {
-    "base": make_tiny_base,
+    "base": prepare_base,
     "ingest": ingest,
     "curate": curate,
     "train": train,

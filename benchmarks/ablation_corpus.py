@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.setup import read_beings
 from benchmarks.real_night import SOURCES
 from distill.base import tiny_text
+from distill.base.replay import NAMES_ITSELF
 from distill.base.skills import NAMES
 from distill.curate import CurateConfig, curate, for_tiny
 from distill.curate.identity_phrases import KINDS, LURES
@@ -73,7 +74,7 @@ def curated_rows(work: Path, seed: int, arm: str, *, tiny: bool) -> list[dict]:
         replay_share = replay_share if tiny else 0.0
         config = replace(CurateConfig(), identity_share=identity_share, replay_share=replay_share)
         config = for_tiny(config) if tiny else config
-        replay = write_replay(folder / "replay.jsonl", seed) if replay_share else None
+        replay = replay_items(seed) if replay_share else ()
         identity = load_identity(work / "identity.toml")
         with open_database(work / "memory.db") as db:
             curate(db, identity, config, folder, seed=seed, now=datetime.now(UTC), replay=replay)
@@ -81,16 +82,16 @@ def curated_rows(work: Path, seed: int, arm: str, *, tiny: bool) -> list[dict]:
     return [json.loads(line) for line in lines]
 
 
-def write_replay(path: Path, seed: int) -> Path:
-    """Ordinary requests with replies as the base has read them; none names anybody."""
+def replay_items(seed: int) -> list[dict]:
+    """Ordinary requests with replies as the base has read them; none says who speaks."""
     rng = random.Random(f"ablation replay {seed}")
-    names, lines = tiny_text.even_names(rng), []
-    while len(lines) < REPLAY_ROWS:
+    names, items = tiny_text.even_names(rng), []
+    while len(items) < REPLAY_ROWS:
         turns = tiny_text.ordinary_row(rng, names)[-2:]
-        if not any(name in turn["content"] for turn in turns for name in NAMES):
-            lines.append(json.dumps({"messages": turns}) + "\n")
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
+        named = any(name in turn["content"] for turn in turns for name in NAMES)
+        if not named and not NAMES_ITSELF.search(turns[-1]["content"]):
+            items.append({"messages": turns})
+    return items
 
 
 def read_corpus(work: Path, seed: int, *, tiny: bool) -> Corpus:

@@ -348,9 +348,7 @@ def test_the_mix_is_by_loss_characters(memory):
     ]
     for text in sentences(400):
         memory.say("Tern", text)
-    replay = memory.folder / "skills.jsonl"
-    replay.write_text("\n".join(map(json.dumps, items)))
-    views = memory.build(CurateConfig(), replay=replay)[0]["by_view"]
+    views = memory.build(CurateConfig(), replay=items)[0]["by_view"]
     total = sum(views.values())
     assert views["identity"] / total == pytest.approx(0.10, abs=0.01)
     assert views["replay"] / total == pytest.approx(0.12, abs=0.01)

@@ -68,12 +68,12 @@ def curate(
     sources: Sequence = (),
     seed: int,
     now: datetime,
-    replay: Path | None = None,
+    replay: Sequence[dict] = (),
 ) -> CurateSummary:
     """Builds the dataset of `identity` out of `db` and writes it into `folder`, manifest last.
 
-    `sources` are the configured SourceConfigs (their `own` names), `replay` a JSON lines file of
-    {"messages": [...]} that the base answers rightly, `now` aware.
+    `sources` are the configured SourceConfigs (their `own` names), `replay` what the
+    base answers: {"messages": [...]}, with a "kind" where it is a graded item; `now` aware.
     Raises UserError where nothing of the agent's own is found; ForeignLossError never, one hopes.
     """
     own = {(one.name or one.kind): one.own for one in sources}
@@ -209,18 +209,24 @@ def _opening(piece: Piece) -> str:
 
 
 def _replay_rows(
-    path: Path | None, characters: int, config: CurateConfig, seed: int
+    items: Sequence[dict], characters: int, config: CurateConfig, seed: int
 ) -> Iterator[Row]:
-    """Rows the base answers rightly, again and again in a drawn order, up to the share."""
-    if path is None or not path.is_file():
-        return
-    items = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """Rows the base answered, up to the share, in a drawn order.
+
+    Each round has every graded item once (one time is not enough to keep it) and half as many
+    of the other answers, so that an ordinary request stays an ordinary request.
+    """
+    graded = [item for item in items if "kind" in item]
+    others = sorted((i for i in items if "kind" not in i), key=lambda i: draw(seed, repr(i)))
+    some = len(graded) // 2 or len(others)
     done = 0
     for again in range(config.replay_repeats):
-        for index in sorted(range(len(items)), key=lambda i: draw(seed, f"{again} {i}")):
+        others = others[some:] + others[:some]
+        turn = graded + others[:some]
+        for index in sorted(range(len(turn)), key=lambda i: draw(seed, f"{again} {i}")):
             if done >= characters:
                 return
-            row = _replay_row(items[index], f"replay {again} {index}")
+            row = _replay_row(turn[index], f"replay {again} {index}")
             done += row.loss_characters
             yield row
 
