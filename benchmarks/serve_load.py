@@ -9,6 +9,7 @@ directly and through `junior serve`, in turns, while a night publishes a generat
 import argparse
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -66,7 +67,11 @@ async def _fake_backend() -> None:
 
 
 async def _client(name: int, port: int, token: str, until: float, run: Run) -> None:
-    """One question after another on one connection, each with a number of its own."""
+    """One question after another on one connection, each with a number of its own.
+
+    It starts somewhere within the time of an answer: clients in step would measure their own queue.
+    """
+    await asyncio.sleep(random.Random(name).random() * WORDS * PAUSE_SECONDS)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     number = 0
     while time.monotonic() < until:
