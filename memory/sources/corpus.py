@@ -22,7 +22,7 @@ HEADING = re.compile(
 )
 FRAME = re.compile(r"\*{3} ?(?P<edge>START|END) OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 LEGAL = re.compile(r"(?:licen[cs]e|copying|notice)(?:\.(?:txt|md|rst))?", re.IGNORECASE)
-TEXT_KEYS = ("text", "content", "body", "document")
+TEXT_KEYS = ("text", "content", "body", "document", "email")
 
 
 def list_files(root: Path) -> Iterator[Path]:
