@@ -91,7 +91,7 @@ def open_junior(config: Config, name: str) -> Iterator[Junior]:
     """The current junior, a generation, or a rejected night's candidate, by the embedded runner."""
     from distill.embedded import Embedded
 
-    folder = _folder(config, name)
+    folder = junior_folder(config, name)
     paths = check_files(folder, read_export(folder))  # a damaged file is never served
     runner = Embedded(paths[0])
     try:
@@ -100,7 +100,7 @@ def open_junior(config: Config, name: str) -> Iterator[Junior]:
         runner.close()
 
 
-def _folder(config: Config, name: str) -> Path:
+def junior_folder(config: Config, name: str) -> Path:
     """The night folder the junior lies in. Raises UserError when it has no GGUF."""
     if not name:
         with open_database(config.database_path) as db:

@@ -49,6 +49,8 @@ def test_opening_again_migrates_nothing(tmp_path):
         "m001_tables",
         "m002_fulltext_of_every_script",
         "m003_forgotten",
+        "m004_votes",
+        "m005_outputs",
     ]
 
 

@@ -7,11 +7,22 @@ import sys
 from typer.exceptions import Abort, TyperException
 
 # in the help's order
-from agent.cli import home, memory, dataset, nights, juniors, work, keeping  # isort: skip
+from agent.cli import home, memory, dataset, nights, juniors, work, keeping, judging  # isort: skip
 from agent.cli.app import app
 from memory.errors import UserError
 
-__all__ = ["app", "dataset", "home", "juniors", "keeping", "main", "memory", "nights", "work"]
+__all__ = [
+    "app",
+    "dataset",
+    "home",
+    "judging",
+    "juniors",
+    "keeping",
+    "main",
+    "memory",
+    "nights",
+    "work",
+]
 
 
 def main(argv: list[str] | None = None) -> None:
