@@ -30,6 +30,7 @@ class Memory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.db = open_database(folder / "memory.db")
+        self.db.execute("pragma synchronous = off")  # a thousand messages, each its own commit
         self.number = 0
 
     def say(self, author: str, text: str, **more) -> int:
