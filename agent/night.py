@@ -16,6 +16,7 @@ from agent import stages
 from agent.child import Interrupted, run_child
 from agent.config import Config, freeze, load_config
 from agent.lock import Lock
+from agent.outputs import check_outputs, hash_outputs
 from agent.schedule import period_of
 from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
@@ -174,7 +175,7 @@ def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:
         verdict, reason = "interrupted", str(error)
     except KeyboardInterrupt:
         verdict, reason = "interrupted", f"{STOPPED_BY_HAND}; `junior night --resume` goes on"
-    except (StageError, UserError) as error:
+    except (StageError, UserError, OSError) as error:
         reason = str(error)
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
@@ -188,13 +189,12 @@ def _stages_to_verdict(night: Night, names: tuple[str, ...]) -> tuple[str, str]:
     _prepare_base(night)
     verdict, reason = "released", ""
     for name in names:
-        if _is_done(night, name) and len(names) > 1:
-            continue
-        summary = _run_stage(night, name)
-        if name == "ingest" and stages.is_unchanged(night.config):
-            return "unchanged", "nothing new and nothing changed since the last night"
-        night.progress({"stage": name, "summary": summary, "done": True})
-        if name == "evaluate":
+        if len(names) == 1 or not _is_done(night, name):
+            summary = _run_stage(night, name)
+            if name == "ingest" and stages.is_unchanged(night.config):
+                return "unchanged", "nothing new and nothing changed since the last night"
+            night.progress({"stage": name, "summary": summary, "done": True})
+        if name == "evaluate":  # also where a night that was cut off right after it goes on
             verdict, reason = stages.read_verdict(night.folder)
             if verdict != "released":
                 break
@@ -239,8 +239,12 @@ def _run_stage(night: Night, name: str) -> str:
         db["stages"].insert(row | {"started_at": started.isoformat(), "status": "running"})
         db["nights"].update(night.id, {"stage": name})
     reach(f"{name}.begun")
-    status, summary = "failed", ""
+    status, summary, outputs = "failed", "", {}
     try:
+        if name in STAGES:
+            earlier = STAGES[: STAGES.index(name)]
+            with open_database(night.config.database_path) as db:
+                check_outputs(db, night.id, night.folder, earlier)
         if name == "train":
             stages.free_the_gpu(night.config)
         if name == "release":
@@ -248,6 +252,7 @@ def _run_stage(night: Night, name: str) -> str:
         else:
             summary = _in_child(night, name)
         reach(f"{name}.unrecorded")
+        outputs = hash_outputs(night.folder, name)
         status = "done"
         return summary
     except (JuniorError, OSError) as error:
@@ -258,7 +263,12 @@ def _run_stage(night: Night, name: str) -> str:
             seconds = round(time.monotonic() - begin, 3)
             db["stages"].update(
                 (night.id, name, attempt),
-                {"status": status, "summary": summary[:2000], "seconds": seconds},
+                {
+                    "status": status,
+                    "summary": summary[:2000],
+                    "seconds": seconds,
+                    "outputs": json.dumps(outputs) if outputs else None,
+                },
             )
         reach(f"{name}.recorded")
 

@@ -181,6 +181,11 @@ def m003_forgotten(db: Any) -> None:
     _run(db, FORGOTTEN, FORGOTTEN_TRIGGERS)
 
 
+def m005_outputs(db: Any) -> None:
+    """What a stage left behind, by hash: the next one takes nothing else."""
+    db.execute("alter table stages add column outputs text")
+
+
 def _run(db: Any, tables: str, triggers: str) -> None:
     for statement in tables.split(";\n"):
         if statement.strip():
@@ -199,4 +204,4 @@ def m004_votes(db: Any) -> None:
     )
 
 
-MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten, m004_votes)
+MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten, m004_votes, m005_outputs)
