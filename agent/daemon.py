@@ -119,6 +119,8 @@ class Daemon:
         for name, child in list(self.children.items()):
             if child.poll() is not None:
                 log.info("%s ended with exit code %d", name, child.returncode)
+                if name == "publish" and child.returncode == 0:
+                    self._mended_at = -MEND_SECONDS  # what breaks again is mended at the next tick
                 del self.children[name]
 
     def _look_at_clock(self, now: datetime) -> None:
@@ -133,7 +135,7 @@ class Daemon:
         self._seen = (now, since_boot)
 
     def _wants_mending(self) -> bool:
-        """Once an hour at most: what could not be mended is not tried every minute."""
+        """What could not be mended is tried again after an hour, not every minute."""
         if time.monotonic() - self._mended_at < MEND_SECONDS or is_served(self.config):
             return False
         self._mended_at = time.monotonic()

@@ -5,20 +5,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from agent.config import Config
 from agent.nights import find_night
+from agent.served import is_served
 from agent.stages import read_card
 from distill import release
+from distill.release.prompts import composes
 from distill.release.publisher import check_files, read_export
 from memory.db import open_database
 from memory.errors import UserError
 
 
 def generation_rows(config: Config) -> list[dict]:
-    """`junior generations`: the newest first."""
+    """`junior generations`: the newest first; `kept` is "model", or "adapter" where that is all."""
+    rows = []
     with open_database(config.database_path) as db:
-        return [generation.as_json() for generation in release.list_generations(db)]
+        for one in release.list_generations(db, retired=True):
+            kept = "model" if one.retired_at is None else "adapter"
+            if kept == "model" or (config.nights_path / one.id / "adapter").is_dir():
+                rows.append(one.as_json() | {"kept": kept})
+    return rows
 
 
 def rollback(config: Config, generation: str) -> dict:
@@ -30,7 +38,12 @@ def rollback(config: Config, generation: str) -> dict:
             generation or None,
             config=config.publish,
             server=release.connect(config.publish),
+            say=_say,
         )
+
+
+def _say(line: str) -> None:
+    print(f"junior: {line}", file=sys.stderr)
 
 
 def publish(config: Config) -> dict:
@@ -42,7 +55,7 @@ def publish(config: Config) -> dict:
             return {"generation": None, "tag": None}
         server = release.connect(config.publish)
         for line in release.publish_current(db, config.home, server, config.publish):
-            print(f"junior: {line}", file=sys.stderr)
+            _say(line)
         found = release.current_generation(db)
     return {"generation": found.id, "tag": found.tag}
 
@@ -88,16 +101,58 @@ class Junior:
 
 @contextmanager
 def open_junior(config: Config, name: str) -> Iterator[Junior]:
-    """The current junior, a generation, or a rejected night's candidate, by the embedded runner."""
-    from distill.embedded import Embedded
+    """The current junior by the Ollama that serves it; else, and any other, the embedded runner.
 
+    A generation whose adapter alone was kept is made again first; a damaged file is never served.
+    """
     folder = junior_folder(config, name)
-    paths = check_files(folder, read_export(folder))  # a damaged file is never served
-    runner = Embedded(paths[0])
+    runner = None if name else _served(config, folder)
+    if runner is None:
+        from distill.embedded import Embedded
+
+        runner = Embedded(check_files(folder, read_export(folder)))
     try:
         yield Junior(folder.name, read_card(folder), runner, config.publish.temperature)
     finally:
         runner.close()
+
+
+class Served:
+    """The current junior at an Ollama, asked as the embedded runner is.
+
+    Text is brought to NFC where the base's tokenizer does that: the server does not.
+    """
+
+    def __init__(self, server: release.Ollama, tag: str, composed: bool) -> None:
+        self._server, self._tag, self._composed = server, tag, composed
+
+    def chat(self, messages: list[dict], **how) -> release.Spoken:
+        return self._server.chat(self._tag, self._compose(messages), **how)
+
+    def stream(self, messages: list[dict], **how) -> Iterator[str]:
+        return self._server.stream(self._tag, self._compose(messages), **how)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _compose(self, messages: list[dict]) -> list[dict]:
+        if not self._composed:
+            return messages
+        return [turn | {"content": normalize("NFC", turn["content"])} for turn in messages]
+
+
+def _served(config: Config, folder: Path) -> Served | None:
+    """The Ollama that serves exactly the current generation, if there is one."""
+    if not is_served(config):
+        return None
+    server = release.connect(config.publish)
+    if server is None:
+        return None
+    tag = f"{config.publish.name}:latest"
+    if tag not in server.tags():
+        server.close()
+        return None
+    return Served(server, tag, composes(folder / read_export(folder)[0]["name"]))
 
 
 def junior_folder(config: Config, name: str) -> Path:
@@ -112,9 +167,22 @@ def junior_folder(config: Config, name: str) -> Path:
             )
         name = current.id
     folder = find_night(config, name)
+    _make_again(config, name)
     if not (folder / "export.json").exists() or not list(folder.glob("*.gguf")):
         raise UserError(f"night {name} has no model file: it ended before its export, or is pruned")
     return folder
+
+
+def _make_again(config: Config, name: str) -> None:
+    """The files of a released junior of which the adapter alone is kept."""
+    with open_database(config.database_path) as db:
+        for one in release.list_generations(db, retired=True):
+            if (
+                one.id == name
+                and one.retired_at
+                and (config.nights_path / name / "adapter").is_dir()
+            ):
+                release.with_files(db, config.home, one, _say)
 
 
 def converse(junior: Junior) -> None:

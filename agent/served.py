@@ -28,7 +28,7 @@ def is_served(config: Config) -> bool:
     tags = _tags(config.publish.host) if row else None
     if tags is None:
         return True
-    return row[0] in tags and tags.get(f"{config.publish.name}:latest") == row[1] != ""
+    return tags.get(row[0]) == tags.get(f"{config.publish.name}:latest") == row[1] != ""
 
 
 def _tags(host: str) -> dict[str, str] | None:

@@ -216,34 +216,18 @@ class Ollama:
             )
         return rendered
 
-    def chat(
-        self,
-        tag: str,
-        messages: Sequence[dict[str, str]],
-        *,
-        max_tokens: int = 200,
-        temperature: float | None = None,
-        seed: int = 0,
-    ) -> Spoken:
-        """One whole answer; the model's own temperature unless one is given."""
-        options = _options(max_tokens, temperature, seed)
+    def chat(self, tag: str, messages: Sequence[dict[str, str]], **how: Any) -> Spoken:
+        """One whole answer; `how` as in `_options`."""
+        options = _options(**how)
         started = time.monotonic()
         with self._plainly(f"asked {tag}"):
             answer = self._patient.chat(tag, list(messages), options=options)
         text, seconds = answer.message.content or "", time.monotonic() - started
         return Spoken(text, answer.eval_count or 0, seconds, answer.done_reason == "stop")
 
-    def stream(
-        self,
-        tag: str,
-        messages: Sequence[dict[str, str]],
-        *,
-        max_tokens: int = 200,
-        temperature: float | None = None,
-        seed: int = 0,
-    ) -> Iterator[str]:
+    def stream(self, tag: str, messages: Sequence[dict[str, str]], **how: Any) -> Iterator[str]:
         """The answer piece by piece; a stream that ends without its last mark is an error."""
-        options, done = _options(max_tokens, temperature, seed), False
+        options, done = _options(**how), False
         with self._plainly(f"asked {tag}"):
             for part in self._patient.chat(tag, list(messages), options=options, stream=True):
                 done = done or bool(part.done)
@@ -400,7 +384,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _options(max_tokens: int, temperature: float | None, seed: int) -> dict[str, Any]:
+def _options(
+    max_tokens: int = 200, temperature: float | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """What an answer is asked with; the model's own temperature unless one is given."""
     options: dict[str, Any] = {"num_predict": max_tokens, "seed": seed}
     return options | ({} if temperature is None else {"temperature": temperature})
 

@@ -1,21 +1,26 @@
 """What goes wrong between Junior and a server, and that nothing is lost by it."""
 
 import os
+import resource
 from dataclasses import replace
 
 import pytest
 
+from agent import juniors
+from agent.config import Config
+from agent.served import is_served
 from distill import release
 from distill.ollama import Ollama
-from distill.release.generations import generation_files
+from distill.release.generations import current_generation, generation_files
 from distill.release.publisher import load_recipe, verify_served
-from memory.errors import ModelFileError, PublishError
-from tests.fake_ollama import CUTS
+from memory.errors import ModelFileError, NoServerError, PublishError
+from tests.fake_ollama import CUTS, FakeOllama
 from tests.release_house import CARD, CONFIG, QUESTION, Base
 from tests.tiny_gguf import make_night
 
 LINES = ("error line", "no success")  # only a stream has lines
-FAULTS = [(call, fault) for call in ("create", "show", "chat") for fault in ("500", "slow", *CUTS)]
+CALLS = ("blobs", "create", "show", "chat")
+FAULTS = [(call, fault) for call in CALLS for fault in ("500", "slow", *CUTS)]
 FAULTS += [("create", fault) for fault in LINES]
 
 
@@ -97,6 +102,7 @@ def test_a_fault_before_the_switch_changes_nothing(faked, fake_ollama, call, fau
     fake_ollama.faults.clear()
     assert (faked.current(), faked.latest()) == (first.id, first.digest)
     assert "junior:2026-11-21" not in fake_ollama.models or call == "create"
+    assert faked.server.chat("junior:latest", QUESTION).tokens
     told = {"base": Base(), "card": CARD, "config": CONFIG, "server": faked.server}
     assert release.publish(faked.db, faked.home, "2026-11-21", **told).current
 
@@ -119,6 +125,86 @@ def test_a_fault_in_the_switch_is_said_and_mended(faked, fake_ollama, fault):
     fake_ollama.faults.clear()
     faked.repair()
     assert faked.latest() == generation.digest
+
+
+def tick(house):
+    """What the daemon does once a minute where nothing else is to be done."""
+    config = Config(home=house.home, publish=replace(CONFIG, host=house.server.url))
+    if not is_served(config):
+        juniors.publish(config)
+    return is_served(config)
+
+
+def tag_deleted(server, _):
+    server.delete("junior:2026-11-21")
+
+
+def latest_deleted(server, _):
+    server.delete("junior:latest")
+
+
+def latest_overwritten(server, _):
+    server.copy("junior:2026-11-20", "junior:latest")
+
+
+def tag_overwritten(server, _):
+    server.copy("junior:2026-11-20", "junior:2026-11-21")
+
+
+def all_gone(server, _):
+    for tag in server.tags():
+        server.delete(tag)
+
+
+def manifests_cut(_, running):
+    if isinstance(running, FakeOllama):
+        for model in running.models.values():
+            model.truncated = True
+        return
+    for manifest in (running.folder / "models" / "manifests").rglob("*"):
+        if manifest.is_file():
+            manifest.write_bytes(manifest.read_bytes()[:40])
+
+
+DAMAGES = (
+    tag_deleted,
+    latest_deleted,
+    latest_overwritten,
+    tag_overwritten,
+    all_gone,
+    manifests_cut,
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_within_one_tick_the_current_junior_is_served_again(house, any_ollama, damage):
+    house.publish("2026-11-20")
+    house.publish("2026-11-21")
+    damage(house.server, any_ollama)
+    assert tick(house)
+    assert house.latest() == current_generation(house.db).digest
+    assert house.server.chat("junior", QUESTION, max_tokens=4).tokens
+
+
+def test_a_tick_leaves_a_server_alone_that_does_not_answer(faked, fake_ollama):
+    faked.publish("2026-11-20")
+    fake_ollama.stop()
+    assert tick(faked)
+    assert faked.current() == "2026-11-20"
+    faked.server = Ollama(fake_ollama.url)
+    with pytest.raises(NoServerError, match="does not answer; start it"):
+        faked.publish("2026-11-21")
+    assert faked.current() == "2026-11-20"
+
+
+def test_a_store_that_takes_no_more_is_said(live_ollama, bare):
+    bare.server = Ollama(live_ollama.url)
+    first = bare.publish("2026-11-20")
+    resource.prlimit(live_ollama.process.pid, resource.RLIMIT_FSIZE, (60_000, 60_000))
+    with pytest.raises(PublishError, match=f"Ollama at {live_ollama.url}: "):
+        bare.publish("2026-11-21")
+    assert (bare.current(), bare.latest()) == (first.id, first.digest)
+    assert bare.server.chat("junior", QUESTION, max_tokens=4).tokens
 
 
 def test_a_model_that_runs_elsewhere_is_refused(faked, fake_ollama):

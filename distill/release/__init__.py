@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from distill.ollama import Ollama, Say
+from distill.ollama import Ollama, Say, Spoken
 from distill.release.config import PublishConfig, connect
 from distill.release.generations import (
     Generation,
@@ -32,7 +32,9 @@ from memory.files import write_atomic
 
 __all__ = [
     "Generation",
+    "Ollama",
     "PublishConfig",
+    "Spoken",
     "check_room",
     "connect",
     "current_generation",

@@ -56,6 +56,14 @@ def read_chat_template(path: Path) -> ChatTemplate:
     return ChatTemplate(source.decode("utf-8", "replace"), bos=text_of("bos"), eos=text_of("eos"))
 
 
+def composes(path: Path) -> bool:
+    """Whether the base's tokenizer brings text to NFC, which llama.cpp and Ollama leave to us.
+
+    A card or prompt of ours that is not NFC would otherwise get tokens no row was trained on.
+    """
+    return bool(read_layout(path).value("junior.tokenizer.nfc"))
+
+
 def expected_prompts(render: Render, card: str) -> list[dict[str, Any]]:
     """[{"messages", "prompt"}] a server must render: `card` goes where no system turn is."""
     expected = []

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from distill.ollama import Ollama, Say
 from distill.release.modelfile import write_modelfile
 from distill.release.prompts import (
     Render,
+    composes,
     difference,
     expected_prompts,
     go_templates,
@@ -60,7 +62,9 @@ def make_recipe(
     """
     files = read_export(folder)
     check_files(folder, files)
-    render = render or read_chat_template(folder / files[0]["name"]).render
+    first = folder / files[0]["name"]
+    render = render or read_chat_template(first).render
+    card = normalize("NFC", card) if composes(first) else card
     if found := stops(render):
         parameters = parameters | {"stop": list(found)}
     return Recipe(
