@@ -145,6 +145,7 @@ def _check_before(config: Config) -> None:
             f"{config.home}: {free / 1e9:.1f} GB free, a night needs {needed / 1e9:.1f} GB "
             "(schedule.min_free_gb): free some space"
         )
+    stages.check_disk(config)
     if config.base.name != "tiny":
         resolve_base(config.base.name, config.base.revision)
 
@@ -175,6 +176,9 @@ def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:
         verdict, reason = "interrupted", str(error)
     except KeyboardInterrupt:
         verdict, reason = "interrupted", f"{STOPPED_BY_HAND}; `junior night --resume` goes on"
+    except BusyError as error:  # another program has what is needed: the next tick goes on
+        verdict, reason = "interrupted", str(error)
+        raise
     except (StageError, UserError, OSError) as error:
         reason = str(error)
     except BaseException as error:
@@ -245,12 +249,11 @@ def _run_stage(night: Night, name: str) -> str:
             earlier = STAGES[: STAGES.index(name)]
             with open_database(night.config.database_path) as db:
                 check_outputs(db, night.id, night.folder, earlier)
-        if name == "train":
-            stages.free_the_gpu(night.config)
-        if name == "release":
-            summary = stages.release(night.config, night.id, night.folder)
-        else:
-            summary = _in_child(night, name)
+        with stages.card_for(name, night.config):
+            if name == "release":
+                summary = stages.release(night.config, night.id, night.folder)
+            else:
+                summary = _in_child(night, name)
         reach(f"{name}.unrecorded")
         outputs = hash_outputs(night.folder, name)
         status = "done"
@@ -309,6 +312,8 @@ def _finish(night: Night, verdict: str, reason: str) -> NightResult:
     if verdict == "unchanged":
         stages.remove_folder(night.folder)
     stages.drop_rejected_models(night.config)
+    if any(row["name"] == "train" for row in done):
+        stages.warm_again(night.config)
     report = night.folder / "report.html"
     return NightResult(night.id, verdict, reason, done, str(report) if report.exists() else None)
 

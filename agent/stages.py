@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from agent.config import Config
 from distill.base import resolve_base
 from distill.identity import load_identity
 from memory.db import open_database
-from memory.errors import ModelFileError
+from memory.errors import ModelFileError, PublishError
 
 Tell = Callable[[dict], None]
 
@@ -65,9 +66,12 @@ def train(config: Config, folder: Path, tell: Tell) -> str:
 def export(config: Config, folder: Path, tell: Tell) -> str:
     """Base + adapter -> one quantised GGUF in the night's folder."""
     from distill.gguf import export as write
+    from distill.release import wants_split
 
     base = resolve_base(config.base.name, config.base.revision)
     manifest = json.loads((folder / "manifest.json").read_text())
+    with open_database(config.database_path) as db:
+        split = wants_split(db, config.publish)
     files = write(
         base,
         folder / "adapter",
@@ -75,14 +79,16 @@ def export(config: Config, folder: Path, tell: Tell) -> str:
         name=f"{config.publish.name}-{folder.name}",
         config=config.export,
         provenance={"night": folder.name, "dataset": manifest["dataset_hash"]},
+        split=split,
         progress=tell,
     )
-    return f"export: {files[0].name}, {sum(f.bytes for f in files) / 1e6:.1f} MB"
+    return f"export: {files[-1].name}, {sum(f.bytes for f in files) / 1e6:.1f} MB"
 
 
 def evaluate(config: Config, folder: Path, tell: Tell) -> str:
     """The very file that ships, against its base and the current junior -> report.json, .html."""
     from distill.evaluate import evaluate as judge
+    from distill.evaluate.others import read_others
     from distill.gguf import base_gguf
     from distill.release import current_generation, generation_files
 
@@ -92,15 +98,18 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
         current = current_generation(db)
         same_line = current is not None and current.lineage == base.lineage
         now_served = generation_files(config.home, current)[0] if same_line else None
+        identity = load_identity(folder / "identity.toml")
+        others = read_others(db, identity, seed=config.train.seed)
     report = judge(
         folder,
         base=base,
         base_gguf=base_gguf(base, config.export),
         candidate=[folder / file["name"] for file in exported["files"]],
         current=now_served,
-        identity=load_identity(folder / "identity.toml"),
+        identity=identity,
         config=config.gate,
         seed=config.train.seed,
+        others=others,
         progress=tell,
     )
     return str(report)
@@ -160,13 +169,31 @@ def read_card(folder: Path) -> str:
         ) from error
 
 
-def free_the_gpu(config: Config) -> None:
-    """Has Ollama unload its models before training, where both share this machine."""
-    from distill.release import connect
+def card_for(stage: str, config: Config) -> AbstractContextManager[None]:
+    """The GPU for the stage that trains; what the others need of it they take."""
+    from agent.gpu import the_card
 
-    server = connect(config.publish)
-    if server is not None:
-        server.unload_all()
+    return the_card(config) if stage == "train" else nullcontext()
+
+
+def check_disk(config: Config) -> None:
+    """Before a night: another generation fits under `publish.max_gb`. Raises UserError."""
+    from distill.release import check_room
+
+    with open_database(config.database_path) as db:
+        check_room(db, config.home, config.publish)
+
+
+def warm_again(config: Config) -> str:
+    """After a night: the current junior is loaded as it was before; gives its tag, or ""."""
+    from distill.release import connect, warm
+
+    try:
+        server = connect(config.publish)
+        with open_database(config.database_path) as db:
+            return warm(db, server, config.publish)
+    except PublishError as error:
+        return f"not warm: {error}"
 
 
 def fingerprint(config: Config) -> str:
