@@ -72,6 +72,9 @@ def routes(desk: Desk) -> list[Route]:
         await asyncio.to_thread(ACTIONS[what], config, name)
         return RedirectResponse("/#generations", status_code=303)
 
+    async def nothing(request: Request) -> Response:
+        return Response(status_code=204)
+
     async def events(request: Request) -> Response:
         headers = {"Cache-Control": "no-store"}
         return StreamingResponse(live.events(config), 200, headers, "text/event-stream")
@@ -83,6 +86,7 @@ def routes(desk: Desk) -> list[Route]:
         page("/search", "search", read_search),
         page("/chat", "chat", read_chat),
         Route("/live", events),
+        Route("/favicon.ico", nothing),
         Route("/nights/{night}", report),
         Route("/generations/{generation}/{what}", act, methods=["POST"]),
     ]
