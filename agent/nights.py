@@ -8,11 +8,9 @@ from pathlib import Path
 from agent.config import Config
 from agent.night import EXIT_CODES, STAGES, run_night, stop_night
 from agent.schedule import due, period_of
-from agent.status import CLOCK_SLACK, list_nights, note_clock, read_history, set_state
+from agent.status import CLOCK_SLACK, FOREVER, list_nights, note_clock, read_history, set_state
 from memory.db import open_database
 from memory.errors import BusyError, UsageError, UserError
-
-FOREVER = "9999-12-31T00:00:00+00:00"
 
 
 def night_command(

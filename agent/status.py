@@ -13,6 +13,7 @@ from memory.db import Database, open_database
 
 CLOCK_SLACK = timedelta(minutes=5)
 STOPPED_BY_HAND = "stopped by hand"
+FOREVER = "9999-12-31T00:00:00+00:00"  # paused until somebody unpauses
 
 
 def read_history(db: Database, config: Config, now: datetime) -> History:
@@ -156,9 +157,11 @@ def in_words(found: dict) -> str:
     last = found["last_night"]
     if last:
         ended = f"{last['verdict']}: {last['reason']}" if last["reason"] else last["verdict"]
-        lines.append(f"The last night was {last['id']}, {ended}.")
+        lines.append(f"The last night was {last['id']}, {ended.rstrip('.')}.")
         if last["verdict"] not in (*FINISHED, "running"):
             lines.append("`junior night --resume` goes on with it.")
+    if found["paused_until"] == FOREVER:
+        return "\n".join([*lines, *found["problems"], "Paused until `junior unpause`."])
     if found["paused_until"]:
         lines.append(f"Paused until {found['paused_until']}; `junior unpause` ends that.")
     if found["last_backup"]:

@@ -61,6 +61,13 @@ def test_config_says_where_values_come_from(home):
     assert values["base.name"]["origin"] == "file"
 
 
+def test_a_pause_without_an_end_is_no_date(home):
+    assert here(home, "pause").stdout == "paused until `junior unpause`\n"
+    said = here(home, "status").stdout
+    assert "9999" not in said and said.endswith("Paused until `junior unpause`.\n")
+    assert here(home, "unpause").returncode == 0
+
+
 def test_pause_and_unpause(home):
     assert document(home, "pause", "--until", "2999-01-01")["paused_until"] > "2998"
     assert document(home, "status")["why"] == "paused"

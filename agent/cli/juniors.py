@@ -68,7 +68,8 @@ def publish(as_json: Json = False) -> None:
     from agent.juniors import publish as do
 
     found = do(the_config())
-    show.out(found, as_json, "{generation} is served as {tag}")
+    words = "{generation} is served as {tag}" if found["generation"] else "nothing is published"
+    show.out(found, as_json, words)
     raise typer.Exit(0 if found["generation"] else 3)
 
 
