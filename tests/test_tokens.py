@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.tokens import IGNORE, Renderer, tokenise
+from distill.tokens import IGNORE, Renderer, tokenise, tokenise_raw
+from distill.tokens.cache import TokenCache, cache_file
 from memory.errors import UserError
 from tests.random_base import STRIPPING, make_row, make_tokenizer
 
@@ -185,3 +186,70 @@ def _bytes(token: int) -> bytes:
 
     table = {char: byte for byte, char in bytes_to_unicode().items()}
     return bytes(table[char] for char in TOKENIZER.convert_ids_to_tokens(token))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return lambda: TokenCache(tmp_path / "tokens" / "t.db")
+
+
+def tokens_of(rows, cache) -> tuple[list, int]:
+    """(records, how many rows were tokenised) with the cache opened and closed as a night does."""
+    counts, opened = Counter(), cache()
+    records = tokenise(rows, TOKENIZER, max_length=512, counts=counts, cache=opened)
+    opened.close(drop_unused=True)
+    return records, counts["tokenised"]
+
+
+def test_trap_10_only_new_rows_are_tokenised(cache):
+    rows = [make_row(f"I write {i}.", spans=[[0, 1 + i]]) for i in range(7)]
+    plain = tokenise(rows, TOKENIZER, max_length=512)
+    assert tokens_of(rows[:5], cache) == (plain[:5], 5)
+    assert tokens_of(rows, cache) == (plain, 2)  # records tokenised / records new = 1.0
+    assert tokens_of(rows, cache) == (plain, 0)
+
+
+def test_row_with_other_loss_spans_is_another_row(cache):
+    tokens_of([make_row("I write.")], cache)
+    records, tokenised = tokens_of([make_row("I write.", spans=[[0, 1]])], cache)
+    assert tokenised == 1 and loss_text(records[0]) == "I"
+
+
+def test_tokens_of_rows_that_are_gone_are_gone(cache, tmp_path):
+    tokens_of([make_row("I write."), make_row("I forget.")], cache)
+    tokens_of([make_row("I write.")], cache)
+    assert tokens_of([make_row("I forget.")], cache)[1] == 1
+    assert (tmp_path / "tokens" / "t.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_row_the_template_changes_is_remembered_too(tmp_path):
+    cache, tokenizer = TokenCache(tmp_path / "t.db"), make_tokenizer(QWEN3)
+    for tokenised in (1, 0):
+        counts = Counter()
+        row = make_row("I </think> so.")
+        assert tokenise([row], tokenizer, max_length=512, counts=counts, cache=cache) == []
+        assert (counts["changed"], counts["tokenised"]) == (1, tokenised)
+
+
+def test_damaged_cache_is_made_anew(cache, tmp_path):
+    tokens_of([make_row("I write.")], cache)
+    (tmp_path / "tokens" / "t.db").write_bytes(b"no database" * 1000)
+    assert tokens_of([make_row("I write.")], cache)[1] == 1
+
+
+def test_other_templates_tokenizers_and_homes_have_their_own_cache():
+    names = {
+        cache_file(make_tokenizer(template, vocabulary), home).name
+        for template in (QWEN3, LLAMA)
+        for vocabulary in (300, 400)
+        for home in ("a", "b")
+    }
+    assert len(names) == 8
+
+
+def test_raw_text_is_what_carries_loss_cut_into_records():
+    rows = [make_row("I write a journal every night.", spans=[[0, 7], [18, 30]]), make_row("I am.")]
+    records = tokenise_raw(rows, TOKENIZER, max_length=6)
+    texts = TOKENIZER.decode([t for r in records for t in r.input_ids])
+    assert texts == "I write\n\nevery night.<|im_end|>I am.<|im_end|>"
+    assert all(r.labels == r.input_ids and 1 < len(r.input_ids) <= 6 for r in records)

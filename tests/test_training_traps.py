@@ -38,8 +38,8 @@ def make_trainer(base, records, tmp_path):
         import torch
 
         config = for_base(replace(SMALL, **numbers), base)
-        packs = packing.pack(records, 256, seed=0)
-        plan = packing.plan(records, len(packs), 256, config)
+        packs = packing.in_order(None, packing.pack(records, 256, seed=0), config, 0)
+        plan = packing.plan(packs, records, 256, config)
         torch.manual_seed(0)
         model = adapter.add_adapter(adapter.load_quantised(base, machine), config)
         watch = Watch(tmp_path, config, plan, "", {}, lambda line: None)
@@ -87,7 +87,7 @@ def test_trap_6_the_embedding_is_not_cast_up(base):
 def test_trap_7_packed_records_lose_as_much_as_alone(make_trainer, records):
     import torch
 
-    trainer, packs = make_trainer()
+    trainer, packs = make_trainer(epochs=1.0)
     model = trainer.model.eval()
     alone = {tuple(r.input_ids): record_loss(trainer, [len(r.input_ids)], r)[0] for r in records}
     compared = 0

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from distill.tokens.cache import TokenCache, restore, row_key, store
 from memory.errors import UserError
 
 IGNORE = -100  # torch's cross-entropy leaves these positions out
-BATCH = 1000  # rows a call of the tokenizer
+BATCH = 500  # rows a call of the tokenizer
 FIXED_DATE = "1 January 2026"  # Llama's template prints today's: rows must not change overnight
 
 
@@ -36,35 +37,85 @@ class Rendered:
 
 
 def tokenise(
-    rows: Iterable[dict], tokenizer, *, max_length: int, counts: Counter | None = None
+    rows: Iterable[dict],
+    tokenizer,
+    *,
+    max_length: int,
+    counts: Counter | None = None,
+    cache: TokenCache | None = None,
 ) -> list[Record]:
     """Rows (`messages` with `role`, `content`, `loss` spans) as records of at most `max_length`.
 
     A token carries loss when it lies wholly inside a loss span, or closes an assistant turn whose
     loss reaches its end. Longer rows are cut on the right; rows left without loss, and rows whose
-    words the template changes, are left out. `counts` gets `rows`, `cut`, `dropped`, `changed`,
-    `tokens` and `loss_tokens`. Raises UserError for a row with loss outside assistant turns or
-    control tokens in its text, and for a base that cannot render turns.
+    words the template changes, are left out. Rows that `cache` knows are not tokenised again.
+    `counts` gets `rows`, `tokenised`, `cut`, `dropped`, `changed`, `tokens` and `loss_tokens`.
+    Raises UserError for a row with loss outside assistant turns or control tokens in its text, and
+    for a base that cannot render turns.
     """
     counts = Counter() if counts is None else counts
-    encode, control = _raw_encoder(tokenizer), frozenset(tokenizer.added_tokens_decoder)
-    renderer = Renderer(tokenizer)
+    label = _labeller(tokenizer)
     records = []
     for first, batch in _batches(rows):
-        rendered = [renderer.render(row, f"row {first + i}") for i, row in enumerate(batch)]
-        encodings = encode([part for r in rendered if r for part in (r.text, r.frame)])
+        keys = [row_key(row) for row in batch] if cache else []
+        known = cache.read(keys) if cache else {}
+        new = [i for i in range(len(batch)) if not known or keys[i] not in known]
+        made = dict(zip(new, label([(first + i, batch[i]) for i in new]), strict=True))
+        if cache:
+            entries = ((keys[i], *store(r.input_ids, r.labels, IGNORE)) for i, r in made.items())
+            cache.write(entries)
         counts["rows"] += len(batch)
-        counts["changed"] += rendered.count(None)
-        pairs = zip(encodings[::2], encodings[1::2], strict=True)
-        for number, r in enumerate(rendered, first):
-            if r is None:
+        counts["tokenised"] += len(new)
+        for i in range(len(batch)):
+            record = made[i] if i in made else Record(*restore(known[keys[i]], IGNORE))
+            counts["changed"] += not record.input_ids
+            if record.input_ids and (record := _cut(record, max_length, counts)):
+                records.append(record)
+    return records
+
+
+def _labeller(tokenizer):
+    """A function from [(number, row)] to their records, uncut; an empty one if words change."""
+    encode, control = _raw_encoder(tokenizer), frozenset(tokenizer.added_tokens_decoder)
+    renderer = Renderer(tokenizer)
+
+    def label(rows: Sequence[tuple[int, dict]]) -> list[Record]:
+        rendered = [renderer.render(row, f"row {number}") for number, row in rows]
+        encodings = encode([part for r in rendered if r for part in (r.text, r.frame)])
+        pairs, records = zip(encodings[::2], encodings[1::2], strict=True), []
+        for (number, _), one in zip(rows, rendered, strict=True):
+            if one is None:
+                records.append(Record([], []))
                 continue
             row, frame = next(pairs)
             _check_control_tokens(row, frame, control, f"row {number}")
-            record = _cut(_label(row, r, control), max_length, counts)
-            if record:
-                records.append(record)
+            records.append(_label(row, one, control))
+        return records
+
+    return label
+
+
+def tokenise_raw(rows: Iterable[dict], tokenizer, *, max_length: int) -> list[Record]:
+    """What carries loss in each row as plain text, without turns: every token of it is predicted.
+
+    For continued pre-training. Each text ends in the end-of-text token and is cut into records of
+    at most `max_length`.
+    """
+    encode, end, records = _raw_encoder(tokenizer), tokenizer.eos_token_id, []
+    for _, batch in _batches(rows):
+        texts = ["\n\n".join(_own_text(row)) for row in batch]
+        for encoding in encode([text for text in texts if text]):
+            ids = [*encoding.ids, end]
+            pieces = [ids[i : i + max_length] for i in range(0, len(ids), max_length)]
+            records += [Record(piece, piece) for piece in pieces if len(piece) > 1]
     return records
+
+
+def _own_text(row: dict) -> Iterator[str]:
+    for turn in row["messages"]:
+        for start, end in turn.get("loss") or []:
+            if text := turn["content"][start:end].strip():
+                yield text
 
 
 class Renderer:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
 from collections import Counter
@@ -10,14 +11,19 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from distill.tokens import Record, tokenise, tokenise_raw
+from distill.tokens.cache import TokenCache, cache_file
 from distill.train.checkpoints import clear_after, newest_whole
-from distill.train.recipes import TrainConfig, for_base
+from distill.train.recipes import NOT_IN_RESULT, TrainConfig, for_base, recipe_hash
+from distill.train.window import Window
 from memory.errors import StageError, UserError
 from memory.files import make_private_dir, sha256_file, write_atomic
 
 __all__ = ["TrainConfig", "TrainSummary", "for_base", "train"]
 
 DONE = "train.json"
+RECIPE = "recipe.json"
+MOST_STEPS_DOWN = 8  # halves of the longest pack there is, then every layer recomputed
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes")
 
 
@@ -53,13 +59,16 @@ def train(
     *,
     seed: int = 0,
     progress: Callable[[dict], None] = lambda line: None,
+    window_minutes: float = 0.0,
 ) -> TrainSummary:
     """Trains on `folder`/train.jsonl; writes adapter/, metrics.jsonl and, last, train.json.
 
     A folder whose train.json agrees with its inputs and its adapter is done already. A killed run
-    goes on from its newest whole checkpoint, and on a CPU ends in the same bytes. `progress` gets
-    what metrics.jsonl gets, with `steps`, `tokens_per_second` and `remaining_seconds`. Raises
-    UserError for rows or a base that cannot be trained on, StageError when training fails.
+    goes on from its newest whole checkpoint, and on a CPU ends in the same bytes. Within
+    `window_minutes` (0: no limit) it ends with a whole adapter: of fewer updates, or warm, from an
+    earlier night's. `progress` gets what metrics.jsonl gets, with `steps`, `tokens_per_second` and
+    `remaining_seconds`. Raises UserError for rows or a base that cannot be trained on, StageError
+    when training fails.
     """
     folder, config = Path(folder), for_base(config, base)
     fingerprint = run_fingerprint(folder, base, config, seed)
@@ -70,39 +79,70 @@ def train(
 
     threads = prepare_environment(config.threads)
     progress({"threads": threads.as_json(), "recipe": config.recipe})
+    write_atomic(folder / RECIPE, json.dumps({"hash": recipe_hash(config)} | asdict(config)))
+    clock = Window(folder, window_minutes)
     import torch
 
-    try:
-        return _train(folder, base, config, seed, fingerprint, progress)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise StageError(f"train: {where}{error.strerror or error}") from error
-    except torch.OutOfMemoryError as error:
-        raise StageError(
-            f"train: out of GPU memory within train.vram_budget_gb = {config.vram_budget_gb:g}:"
-            f" lower train.pack_length ({config.pack_length}), or set train.recompute = on"
-        ) from error
+    smaller = 0
+    while True:
+        try:
+            return _train(folder, base, config, seed, fingerprint, progress, clock, smaller)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise StageError(f"train: {where}{error.strerror or error}") from error
+        except torch.OutOfMemoryError as error:
+            smaller += 1
+            if smaller > MOST_STEPS_DOWN:
+                raise StageError(
+                    f"train: out of GPU memory within train.vram_budget_gb ="
+                    f" {config.vram_budget_gb:g}, whatever the pack length and with every layer"
+                    " recomputed: take a smaller base"
+                ) from error
+        progress({"out_of_memory": smaller})
+        torch.cuda.empty_cache()
 
 
-def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
+def _train(
+    folder, base, config, seed, fingerprint, progress, clock: Window, smaller: int
+) -> TrainSummary:
+    """One try; `smaller` counts how often memory has run out before."""
     from transformers import set_seed
 
-    from distill.train import adapter, packing, precision
-    from distill.train.trainer import Watch, build_trainer, measure_held_out
+    from distill.train import adapter, attention, lean, packing, precision, vram, warm
+    from distill.train.importance import Importance
+    from distill.train.parity import write_parity
+    from distill.train.trainer import Watch, build_trainer, measure_held_out, use_plan
 
-    machine = precision.detect_precision()
+    machine = precision.detect_precision(config.levers)
+    precision.repeat_heads_on(machine.capability)
     precision.cap_memory(config.vram_budget_gb)
     precision.project_loss_positions_only()
+    shape = vram.read_shape(base.path)
     tokenizer = adapter.load_tokenizer(base)
+    tokens = token_cache(folder, tokenizer, config)
     counts = Counter()
-    records = read_records(folder / "train.jsonl", tokenizer, config, counts)
-    length = packing.pack_length(records, config)
-    packs = packing.pack(records, length, seed)
-    held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed)
-    plan = packing.plan(records, len(packs), length, config)
+    limit = min(config.pack_length, shape.positions)
+    rows = read_rows(folder / "train.jsonl")
+    records = read_records(rows, folder, tokenizer, config, limit, counts, tokens)
+    cold = packing.total_tokens(records, config)
+    start = warm.choose(folder, base, config, clock, cold, rows)
+    if start:
+        rows, config = warm.rows_and_config(start, rows, config, seed)
+        records = read_records(rows, folder, tokenizer, config, limit, Counter(), tokens)
+    fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller)
+    length = packing.pack_length(records, config, fit.pack_length)
+    raw = raw_packs(rows, tokenizer, config, length, seed)
+    packs = packing.in_order(raw, packing.pack(records, length, seed), config, seed)
+    held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed, limit, tokens)
+    if tokens:
+        tokens.close(drop_unused=True)
+    plan = packing.plan(packs, records, length, config, processes())
+    progress({"memory": str(fit), "warm_from": start and start.night})
 
     set_seed(seed)
-    model = adapter.add_adapter(adapter.load_quantised(base, machine), config)
+    how = attention.choose(machine, config)
+    model = adapter.load_quantised(base, machine, how, cached="cache" in config.levers)
+    model = adapter.add_adapter(model, config, start and start.adapter)
     checkpoints = make_private_dir(folder / "checkpoints")
     checkpoint, facts = newest_whole(checkpoints, fingerprint) or (None, {})
     clear_after(checkpoints, checkpoint)
@@ -111,14 +151,20 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
     watch.measure = lambda: measure_held_out(trainer, held_out)
     adapter.to_float32(trainer.model)
     adapter.check_float32(trainer.model)
+    adapter.recompute_layers(trainer.model, fit.recomputed)
+    if "lean" in config.levers:
+        lean.make_lean(trainer.model, machine.dtype)
+    plan = clock.limit(plan, config, trainer)
+    use_plan(trainer, watch, plan, clock.deadline)
     before = adapter.adapter_weights(trainer.model)
+    importance = Importance(trainer, config.importance_updates)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     preferred = _prefer(folder, trainer.model, tokenizer, config, machine, seed, progress)
 
     adapter.check_float32(trainer.model)
     weights = adapter.adapter_weights(trainer.model)
     moved = adapter.share_moved(before, weights)
-    if plan.steps >= 10 and not all(moved.values()):
+    if trainer.state.global_step >= 10 and not all(moved.values()):
         raise StageError(f"train: after {plan.steps} updates the adapter has not moved: {moved}")
     summary = TrainSummary(
         steps=trainer.state.global_step,
@@ -132,21 +178,29 @@ def _train(folder, base, config, seed, fingerprint, progress) -> TrainSummary:
         resumed_from=facts.get("step"),
         adapter_sha256=adapter.write_adapter(folder / "adapter", trainer.model, base, weights),
     )
+    importance.write(folder / "adapter")
+    write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
     record = asdict(summary) | {
         "rows": dict(counts),
         "plan": asdict(plan),
+        "memory": asdict(fit),
         "moved": moved,
+        "skipped": watch.skipped,
+        "warm_from": start and start.night,
         "preference": preferred,
         "device": machine.device,
         "dtype": machine.dtype,
         "base": base.name,
+        "lineage": base.lineage,
         "recipe": asdict(config),
+        "recipe_hash": recipe_hash(config),
         "seed": seed,
         "versions": {name: version(name) for name in LIBRARIES},
         "fingerprint": fingerprint,
     }
     write_atomic(folder / DONE, json.dumps(record, indent=1))
     shutil.rmtree(checkpoints)
+    clock.path.unlink()
     return summary
 
 
@@ -167,7 +221,7 @@ def run_fingerprint(folder: Path, base, config: TrainConfig, seed: int) -> str:
     Raises UserError where train.jsonl is missing.
     """
     numbers = asdict(config)
-    for key in ("checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"):
+    for key in NOT_IN_RESULT:
         del numbers[key]
     try:
         rows = {p: sha256_file(folder / p) for p in ("train.jsonl", "held_out.jsonl")}
@@ -209,34 +263,66 @@ def read_rows(path: Path) -> list[dict]:
     return rows
 
 
-def read_records(path: Path, tokenizer, config: TrainConfig, counts: Counter) -> list:
-    """The training rows as records. Raises UserError where none has anything to learn from."""
-    from distill.tokens import tokenise
+def processes() -> int:
+    """How many processes share this training: what `accelerate launch` says, else one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
-    rows = read_rows(path)
+
+def token_cache(folder: Path, tokenizer, config: TrainConfig) -> TokenCache | None:
+    """The tokens of this home's earlier nights, where the lever is on and this process is first."""
+    if "cache" not in config.levers or int(os.environ.get("RANK", "0")):
+        return None
+    return TokenCache(cache_file(tokenizer, str(folder.resolve().parent)))
+
+
+def read_records(
+    rows: list[dict],
+    folder: Path,
+    tokenizer,
+    config: TrainConfig,
+    limit: int,
+    counts: Counter,
+    cache: TokenCache | None = None,
+) -> list[Record]:
+    """The rows of train.jsonl as records of at most `limit` tokens.
+
+    Raises UserError where none has anything to learn from.
+    """
+    path = folder / "train.jsonl"
     if not rows:
         raise UserError(f"{path} has no rows: there is nothing of the agent's own to learn from")
-    records = tokenise(rows, tokenizer, max_length=config.pack_length, counts=counts)
+    records = tokenise(rows, tokenizer, max_length=limit, counts=counts, cache=cache)
     if not records:
         raise UserError(
             f"{path}: none of its {len(rows)} rows has a token to learn from"
-            f" ({counts['dropped']} without loss within {config.pack_length} tokens,"
+            f" ({counts['dropped']} without loss within {limit} tokens,"
             f" {counts['changed']} changed by the base's chat template)"
         )
     return records
 
 
-def held_out_packs(path: Path, tokenizer, config: TrainConfig, seed: int):
+def raw_packs(rows: list[dict], tokenizer, config: TrainConfig, length: int, seed: int):
+    """The rows' own text without turns as packs, for recipes with a first stage; else None."""
+    from distill.train.packing import pack
+
+    if not config.raw_epochs:
+        return None
+    records = tokenise_raw(rows, tokenizer, max_length=length)
+    return pack(records, length, seed) if records else None
+
+
+def held_out_packs(
+    path: Path, tokenizer, config: TrainConfig, seed: int, limit: int, cache: TokenCache | None
+):
     """Packs of held-out rows drawn by `seed`, up to `held_out_tokens`; None without any."""
-    from distill.tokens import tokenise
     from distill.train.packing import pack
 
     rows = read_rows(path)
     random.Random(seed).shuffle(rows)
     records, tokens = [], 0
-    for record in tokenise(rows, tokenizer, max_length=config.pack_length):
+    for record in tokenise(rows, tokenizer, max_length=limit, cache=cache):
         if records and tokens + len(record.input_ids) > config.held_out_tokens:
             break
         records.append(record)
         tokens += len(record.input_ids)
-    return pack(records, config.pack_length, seed) if records else None
+    return pack(records, limit, seed) if records else None

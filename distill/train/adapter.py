@@ -1,15 +1,20 @@
 """The base in NF4 with a fresh adapter on it, and that adapter as files."""
 
 import json
+import os
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 
+from distill.train.checkpoints import read_seal, seal
 from distill.train.precision import Precision, keep_weights_as_packed
 from distill.train.recipes import TrainConfig
 from memory.errors import ModelFileError, StageError
-from memory.files import make_private_dir, sha256_file, write_atomic
+from memory.files import cache_path, make_private_dir, sha256_file, write_atomic
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+WORTH_CACHING = 500_000_000  # bytes of weights; a smaller base is quantised as fast as it is read
 
 
 def load_tokenizer(base):
@@ -22,12 +27,27 @@ def load_tokenizer(base):
         raise _broken(base, error) from error
 
 
-def load_quantised(base, precision: Precision):
+def load_quantised(base, precision: Precision, attention: str = "sdpa", cached: bool = False):
     """The base with its linear layers in double-quantised NF4 (QLoRA, arXiv 2305.14314).
 
     The rest is in `precision.dtype`. No k-bit preparation: that upcasts the tied embedding,
-    622 MB of a 3B, for nothing. Raises ModelFileError for a folder that is no whole model.
+    622 MB of a 3B, for nothing. `cached` keeps a large base quantised on disk for later nights.
+    Raises ModelFileError for a folder that is no whole model.
     """
+    folder = nf4_folder(base, precision.dtype)
+    cached = cached and weights_bytes(base.path) > WORTH_CACHING
+    if cached and read_seal(folder):
+        model = _load(base, folder, precision, attention)
+    else:
+        model = _load(base, base.path, precision, attention)
+        if cached:
+            keep_quantised(model, folder)
+    model.config.use_cache = False  # packs stay isolated only without a cache
+    keep_weights_as_packed(model)
+    return model
+
+
+def _load(base, folder: Path, precision: Precision, attention: str):
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -39,13 +59,14 @@ def load_quantised(base, precision: Precision):
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
+    place = int(os.environ.get("LOCAL_RANK", "0")) if precision.on_gpu else "cpu"
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
-            base.path,
+            folder,
             quantization_config=quantisation,
             dtype=dtype,
-            device_map={"": 0} if precision.on_gpu else {"": "cpu"},
-            attn_implementation="sdpa",
+            device_map={"": place},
+            attn_implementation=attention,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -57,30 +78,71 @@ def load_quantised(base, precision: Precision):
         raise _broken(base, error) from error
     if loading["missing_keys"]:
         raise _broken(base, f"{len(loading['missing_keys'])} tensors are missing")
-    model.config.use_cache = False  # packs stay isolated only without a cache
-    keep_weights_as_packed(model)
     return model
 
 
-def add_adapter(model, config: TrainConfig):
-    """A LoRA adapter on the target modules: A random by torch's seed, B zero."""
-    from peft import LoraConfig, get_peft_model
+def nf4_folder(base, dtype: str) -> Path:
+    """Where the quantised base lies: by lineage, dtype and the libraries that wrote it."""
+    made_by = "-".join(version(name) for name in ("transformers", "bitsandbytes"))
+    return cache_path() / "nf4" / f"{base.lineage}-{dtype}-{made_by}"
+
+
+def weights_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in Path(folder).glob("*.safetensors"))
+
+
+def keep_quantised(model, folder: Path) -> None:
+    """Writes the quantised base into `folder`, sealed by its hashes; a full disk is no failure."""
+    partial = folder.with_name(f".partial-{folder.name}-{os.getpid()}")
+    try:
+        make_private_dir(folder.parent)
+        model.save_pretrained(partial)
+        seal(partial, {})
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def add_adapter(model, config: TrainConfig, start: Path | None = None):
+    """A LoRA adapter on the target modules: A random by torch's seed, B zero.
+
+    With `start`, the folder of an earlier night's adapter, those weights are where it begins.
+    """
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from safetensors.torch import load_file
 
     lora = LoraConfig(
         r=config.r,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
+        use_dora=config.adapter == "dora",
         target_modules=list(config.target_modules),
         bias="none",
         task_type="CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, lora)
+        adapted = get_peft_model(model, lora)
     except ValueError as error:
         raise ModelFileError(
             f"train.target_modules {', '.join(config.target_modules)}: not found in this base"
             " (Qwen and Llama have q_proj k_proj v_proj o_proj gate_proj up_proj down_proj)"
         ) from error
+    if start:
+        set_peft_model_state_dict(adapted, load_file(start / WEIGHTS))
+    return adapted
+
+
+def recompute_layers(model, count: int) -> None:
+    """Has the first `count` layers keep their input alone and compute the rest again."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    if count:
+        settings = {"use_reentrant": False}
+        model.get_base_model().gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+    for layer in layers[count:]:
+        layer.gradient_checkpointing = False
 
 
 def to_float32(model) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distill.tokens import Record
 from distill.train.recipes import TrainConfig
@@ -12,23 +12,29 @@ WINDOW = 20_000  # records best-fit chooses among; TRL's own default is 1,000
 
 @dataclass(frozen=True)
 class Plan:
-    """How packs become updates: `steps` of `accumulation` packs of at most `pack_length` tokens."""
+    """How packs become updates: `steps` of `accumulation` packs of at most `pack_length` tokens.
+
+    `tokens` is how many all steps see together, about.
+    """
 
     pack_length: int
     packs: int
     accumulation: int
     steps: int
     warmup_steps: int
+    tokens: int = 0
 
 
-def pack_length(records: list[Record], config: TrainConfig) -> int:
-    """Tokens a pack: the configured ones, fewer where an update is smaller than a pack.
+def pack_length(records: list[Record], config: TrainConfig, most: int) -> int:
+    """Tokens a pack: at most `most`, fewer where an update is smaller than a pack.
 
     Never shorter than the longest record: best-fit packing truncates in silence.
     """
-    return max(
-        max(len(r.input_ids) for r in records), min(config.pack_length, _update(records, config))
-    )
+    return max(longest(records), min(most, _update(records, config)))
+
+
+def longest(records: list[Record]) -> int:
+    return max(len(record.input_ids) for record in records)
 
 
 def pack(records: list[Record], length: int, seed: int):
@@ -51,16 +57,51 @@ def pack(records: list[Record], length: int, seed: int):
     return pack_dataset(Dataset.from_dict(columns), length, "bfd", {"batch_size": WINDOW})
 
 
-def plan(records: list[Record], packs: int, length: int, config: TrainConfig) -> Plan:
-    """The updates that `packs` packs of these records make under a resolved configuration."""
-    tokens = sum(len(r.input_ids) for r in records)
-    accumulation = max(1, round(_update(records, config) / (tokens / packs)))
-    steps = config.epochs * math.ceil(packs / accumulation)
-    if config.max_tokens:
-        steps = min(steps, config.max_tokens * packs / (tokens * accumulation))
-    steps = max(1, round(steps))
+def in_order(raw, rows, config: TrainConfig, seed: int):
+    """The packs of a whole training, one after the other: raw text first, then rows.
+
+    Each epoch has an order of its own, drawn from `seed`; `raw` may be None. What is left of the
+    last epoch is decided by the plan's steps.
+    """
+    from datasets import concatenate_datasets
+
+    parts, draw = [], random.Random(seed)
+    for packs, epochs in ((raw, config.raw_epochs), (rows, config.epochs)):
+        for number in range(math.ceil(epochs) if packs is not None else 0):
+            order = draw.sample(range(len(packs)), len(packs))
+            share = min(1.0, epochs - number)
+            parts.append(packs.select(order[: math.ceil(share * len(order))]))
+    return concatenate_datasets(parts)
+
+
+def total_tokens(records: list[Record], config: TrainConfig) -> int:
+    """Tokens of a whole cold training on these records."""
+    tokens = round(sum(len(r.input_ids) for r in records) * (config.epochs + config.raw_epochs))
+    return min(tokens, config.max_tokens) if config.max_tokens else tokens
+
+
+def plan(
+    packs, records: list[Record], length: int, config: TrainConfig, processes: int = 1
+) -> Plan:
+    """The updates that `packs` (of a whole training) make; `processes` share each of them."""
+    tokens = sum(sum(lengths) for lengths in packs["seq_lengths"])
+    accumulation = max(1, round(_update(records, config) / (tokens / len(packs)) / processes))
+    update = tokens / len(packs) * accumulation * processes
+    wanted = min(tokens, config.max_tokens) if config.max_tokens else tokens
+    steps = max(
+        1, math.ceil(round(wanted / update, 6)) if wanted == tokens else round(wanted / update)
+    )
+    return with_steps(
+        Plan(length, len(packs), accumulation, steps, 0, round(update * steps)), steps, config
+    )
+
+
+def with_steps(plan: Plan, steps: int, config: TrainConfig) -> Plan:
+    """The same plan with another number of steps, and the warm-up that belongs to it."""
     warmup = math.ceil(config.warmup * steps) if steps > 1 else 0
-    return Plan(length, packs, accumulation, steps, warmup)
+    return replace(
+        plan, steps=steps, warmup_steps=warmup, tokens=round(plan.tokens * steps / plan.steps)
+    )
 
 
 def _update(records: list[Record], config: TrainConfig) -> int:

@@ -14,9 +14,9 @@ ENVIRONMENT = {
     # two OpenMP runtimes (torch's and bitsandbytes') that spin wait for each other: a pack took
     # 11.2 s instead of 1.1 s
     "OMP_WAIT_POLICY": "PASSIVE",
-    # TRL refuses to run when one process sees several GPUs
-    "CUDA_VISIBLE_DEVICES": "0",
 }
+# TRL refuses to run when one process sees several GPUs; processes of a launcher have one each
+ONE_GPU = {"CUDA_VISIBLE_DEVICES": "0"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Precision:
     device: str
     dtype: str
     reason: str
+    capability: tuple[int, int] | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -53,16 +54,22 @@ def choose_precision(capability: tuple[int, int] | None) -> Precision:
         return Precision("cpu", "float32", "no GPU")
     name = f"compute capability {capability[0]}.{capability[1]}"
     if capability >= (8, 0):
-        return Precision("cuda", "bfloat16", name)
-    return Precision("cuda", "float16", f"{name} has no bfloat16 of its own")
+        return Precision("cuda", "bfloat16", name, capability)
+    return Precision("cuda", "float16", f"{name} has no bfloat16 of its own", capability)
 
 
-def detect_precision() -> Precision:
-    """`choose_precision` for the first GPU that CUDA shows here."""
+def detect_precision(levers: tuple[str, ...] = ()) -> Precision:
+    """`choose_precision` for the first GPU that CUDA shows here; without one, for this processor.
+
+    A CPU multiplies in bfloat16 where it has AVX512-BF16 and `levers` name it.
+    """
     import torch
 
-    found = torch.cuda.is_available()
-    return choose_precision(torch.cuda.get_device_capability(0) if found else None)
+    if torch.cuda.is_available():
+        return choose_precision(torch.cuda.get_device_capability(0))
+    if "bfloat16" in levers and torch.cpu._is_avx512_bf16_supported():
+        return Precision("cpu", "bfloat16", "no GPU; the processor has AVX512-BF16")
+    return choose_precision(None)
 
 
 def prepare_environment(threads: int = 0) -> Threads:
@@ -72,7 +79,8 @@ def prepare_environment(threads: int = 0) -> Threads:
     but for those that keep it offline.
     """
     threads = threads or len(os.sched_getaffinity(0))
-    for name, value in ENVIRONMENT.items():
+    alone = {} if "LOCAL_RANK" in os.environ else ONE_GPU
+    for name, value in (ENVIRONMENT | alone).items():
         if name.startswith(("HF_", "TRANSFORMERS_")):
             os.environ[name] = value
         else:
@@ -110,6 +118,20 @@ def cap_memory(budget_gb: float) -> None:
         return
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, budget_gb * 1e9 / total))
+
+
+def repeat_heads_on(capability: tuple[int, int] | None) -> bool:
+    """Has K and V repeated before attention where a GPU is older than Ampere; says whether it did.
+
+    Unmasked attention otherwise passes `enable_gqa`, and on sm_75 only the math kernel takes that:
+    the scores of every head, length x length, in every layer.
+    """
+    import transformers.integrations.sdpa_attention as sdpa
+
+    old = capability is not None and capability < (8, 0)
+    if old:
+        sdpa.use_gqa_in_sdpa = lambda attention_mask, key, value: False
+    return old
 
 
 def keep_weights_as_packed(model) -> int:

@@ -14,6 +14,7 @@ from memory.errors import StageError
 from memory.files import write_atomic
 
 METRICS = "metrics.jsonl"
+MAX_SKIPPED = 25  # float16 updates skipped in a row: the scale has fallen from 65,536 to 0.002
 
 
 class Watch:
@@ -42,6 +43,10 @@ class Watch:
         self.loss: float | None = None
         self.measure: Callable[[], float | None] = lambda: None
         self.points = held_out_points(plan.steps, config.held_out_points)
+        self.skipped = facts.get("skipped", 0)
+        self._skipped_in_a_row = self._skipped_at_log = 0
+        self.deadline: float | None = None  # on time.monotonic's clock
+        self._measuring = 0.0
         self._tokens_before = self.tokens
         self._started = self._saved = time.monotonic()
         self._fresh: float | None = None  # a held-out loss no line of metrics has yet
@@ -53,15 +58,16 @@ class Watch:
 
     @property
     def tokens_per_second(self) -> float:
-        """Of this process: what a resumed run did before was on another clock."""
-        elapsed = time.monotonic() - self._started
+        """Of this process's own updates; the time held-out losses take is left out."""
+        elapsed = time.monotonic() - self._started - self._measuring
         return (self.tokens - self._tokens_before) / max(elapsed, 1e-9)
 
     def begin(self, step: int) -> None:
         """The clock starts; a run from the base measures the held-out loss before it learns."""
-        self._started = self._saved = time.monotonic()
+        self._started, self._measuring = time.monotonic(), 0.0
+        self._saved = self._started
         if step == 0:
-            self.held_out_loss = self._fresh = self.first_held_out_loss = self.measure()
+            self.first_held_out_loss = self._measure()
             self._write({"step": 0, "loss": None, "learning_rate": 0.0})
 
     def count(self, batches: list[dict]) -> None:
@@ -70,10 +76,36 @@ class Watch:
             self.tokens += batch["input_ids"].numel()
             self.loss_tokens += int((batch["labels"][:, 1:] != -100).sum())
 
+    def _measure(self) -> float | None:
+        begin = time.monotonic()
+        self.held_out_loss = self._fresh = self.measure()
+        self._measuring += time.monotonic() - begin
+        return self.held_out_loss
+
+    def count_skipped(self, skipped: bool) -> None:
+        """After an update in float16: whether its gradients overflowed and it was left out.
+
+        The scaler halves its scale each time, so a few at the start are its way to find it.
+        Raises StageError after MAX_SKIPPED in a row.
+        """
+        self.skipped += skipped
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
+        if self._skipped_in_a_row >= MAX_SKIPPED:
+            raise StageError(
+                f"train: {MAX_SKIPPED} updates in a row overflowed float16 and were skipped:"
+                " this base cannot be trained in float16; a GPU with bfloat16 (Ampere or newer) or"
+                " another base can"
+            )
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the window's end has come: training stops with what it has learnt."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
     def step_done(self, step: int) -> tuple[bool, bool]:
         """After an update: (a line of metrics is due, a checkpoint is due)."""
-        if step in self.points:
-            self.held_out_loss = self._fresh = self.measure()
+        if step in self.points or (self.is_late and self.held_out_loss is not None):
+            self._measure()
         by_count = self.config.checkpoint_steps and step % self.config.checkpoint_steps == 0
         minutes = (time.monotonic() - self._saved) / 60
         by_time = self.config.checkpoint_minutes and minutes >= self.config.checkpoint_minutes
@@ -85,7 +117,9 @@ class Watch:
         if "loss" not in logs:
             return
         self.loss = logs["loss"]
-        if not math.isfinite(self.loss):
+        skipped_since = self.skipped - self._skipped_at_log
+        self._skipped_at_log = self.skipped
+        if not math.isfinite(self.loss) and not skipped_since:
             raise StageError(
                 f"train: the loss is {self.loss} at update {step}: lower train.learning_rate"
             )
@@ -100,6 +134,7 @@ class Watch:
             "loss_tokens": self.loss_tokens,
             "seconds": self.seconds,
             "first_held_out_loss": self.first_held_out_loss,
+            "skipped": self.skipped,
         }
         seal(self.folder / "checkpoints" / f"checkpoint-{step}", facts)
         keep_newest(self.folder / "checkpoints", self.config.keep_checkpoints)
@@ -111,6 +146,7 @@ class Watch:
             "tokens": self.tokens,
             "seconds": round(self.seconds, 3),
         }
+        line |= {"skipped": self.skipped} if self.skipped else {}
         self._fresh = None
         with open(self.folder / METRICS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -143,6 +179,13 @@ def held_out_points(steps: int, points: int) -> frozenset[int]:
     return frozenset(round(steps * i / points) for i in range(1, points + 1)) - {0}
 
 
+def use_plan(trainer, watch: Watch, plan: Plan, deadline: float | None) -> None:
+    """Gives a built trainer another number of steps, and the moment at which it must end."""
+    trainer.args.max_steps, trainer.args.warmup_steps = plan.steps, plan.warmup_steps
+    watch.plan, watch.deadline = plan, deadline
+    watch.points = held_out_points(plan.steps, watch.config.held_out_points)
+
+
 def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, precision, seed, watch):
     """SFTTrainer on `packs`, reporting to `watch` and to nobody else."""
     from transformers import PrinterCallback, TrainerCallback
@@ -155,8 +198,11 @@ def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, prec
             watch.begin(state.global_step)
 
         def on_step_end(self, args, state, control, **_):
+            watch.count_skipped(trainer.accelerator.optimizer_step_was_skipped)
             log, save = watch.step_done(state.global_step)
-            control.should_log, control.should_save = control.should_log or log, save
+            control.should_training_stop = control.should_training_stop or watch.is_late
+            control.should_log = control.should_log or log or watch.is_late
+            control.should_save = save and not watch.is_late
 
         def on_log(self, args, state, control, logs, **_):
             watch.log(state.global_step, logs)
@@ -198,7 +244,7 @@ def sft_settings(
     return dict(
         output_dir=str(output),
         use_cpu=not precision.on_gpu,
-        bf16=precision.dtype == "bfloat16",
+        bf16=precision.on_gpu and precision.dtype == "bfloat16",  # lean layers cast on a CPU
         fp16=precision.dtype == "float16",
         padding_free=True,
         max_length=None,
@@ -212,8 +258,8 @@ def sft_settings(
         optim=optimizer,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        gradient_checkpointing=config.recompute == "on",
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        gradient_checkpointing=False,  # adapter.recompute_layers does it, layer by layer
+        train_sampling_strategy="sequential",  # packing.in_order has drawn the order
         seed=seed,
         data_seed=seed,
         logging_steps=config.log_steps,
