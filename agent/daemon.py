@@ -19,7 +19,7 @@ from agent.lock import Lock
 from agent.nights import ask
 from agent.served import is_served
 from agent.status import CLOCK_SLACK, is_backup_due, note_clock, set_state
-from agent.watch import Watcher
+from agent.watch import Watcher, remote_sources
 from memory.db import open_database
 from memory.errors import UserError
 from memory.files import clear_temporary, home_path, make_private_dir
@@ -27,6 +27,7 @@ from memory.ingest import SourceConfig, ingest_source
 
 TICK_SECONDS = 60
 DEBOUNCE_SECONDS = 0.7
+POLL_SECONDS = 60  # of a source that no event tells of
 MEND_SECONDS = 3600
 STOP_SECONDS = 8  # systemd and the operator expect an end within ten
 log = logging.getLogger("junior")
@@ -145,6 +146,9 @@ class Daemon:
         """Until SIGTERM or SIGINT; then everything is ended within ten seconds."""
         self.scheduler.add_job(self.scan, "interval", seconds=self.config.schedule.scan_seconds)
         self.scheduler.add_job(self.tick, "interval", seconds=TICK_SECONDS)
+        for name in remote_sources(self.config.sources):
+            log.info("%s lies on another machine: looked at every %d s", name, POLL_SECONDS)
+            self.scheduler.add_job(self.read, "interval", args=[name], seconds=POLL_SECONDS)
         self.scheduler.start()
         self.watcher.start()
         self.scheduler.add_job(self.scan, "date", run_date=datetime.now(UTC))

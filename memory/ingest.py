@@ -92,14 +92,27 @@ def ingest_source(
         return counts
     with transaction(db):
         run = _Run(db, source, root, counts, tell)
-        if run.source.locate(root).exists():
-            run.read_all(only_changed)
+        if problem := _closed(run.source.locate(root), root):
+            run.file_rejects("", run.record([Unreadable("", "", problem)]))
         else:
-            missing = Unreadable("", "", f"there is no file or folder {root}")
-            run.file_rejects("", run.record([missing]))
+            run.read_all(only_changed)
         index_new(db)
         reach("ingest.uncommitted")
     return counts
+
+
+def _closed(place: Path, root: Path) -> str:
+    """Why a source's folder or file cannot be looked into; "" where it can."""
+    try:
+        if place.is_dir():
+            os.scandir(place).close()
+        else:
+            place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return f"there is no file or folder {root}"
+    except OSError as error:  # a right that was taken away, a share that went
+        return f"{root}: {error.strerror}"
+    return ""
 
 
 def ingest_records(db: Database, source: SourceConfig, records: Iterable[Record]) -> Counts:
