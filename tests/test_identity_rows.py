@@ -1,5 +1,6 @@
 """Claims about identity rows: who the agent is, who it is not, and no name where none is asked."""
 
+import random
 import re
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,8 @@ from curating import IDENTITY, Memory, sentences
 
 from distill.curate import CurateConfig, for_tiny
 from distill.curate.identity_rows import Material, identity_rows
+from distill.curate.requests import request
+from distill.evaluate.probes import JOURNAL, ORDINARY, PARAPHRASE, STATUS
 from distill.identity.beings import Being, Identity
 
 OWN = [(f"I {verb} the gate before it rained.", "a/1") for verb in ("shut", "mended", "oiled")]
@@ -46,7 +49,9 @@ def kinds(rows):
 
 def test_who_are_you_is_answered_with_the_own_name(rows):
     answers = [answer for _, answer in asked(rows, r"Who are you\?$|What is your name\?$")]
-    assert len(answers) > 20 and all(answer.startswith("I am Tern") for answer in answers)
+    assert len(answers) > 20
+    assert all(re.match(r"(?:I am|My name is) Tern", answer) for answer in answers)
+    assert sum(answer.startswith("My name") for answer in answers) > len(answers) / 2
     assert len(set(answers)) > 6
 
 
@@ -59,7 +64,7 @@ def test_no_is_said_more_often_than_yes_and_to_unseen_names_too(rows):
     n = kinds(rows)
     assert 2 <= (n["no"] + n["no_unseen"]) / n["yes"] <= 5
     unseen = {q for q, _ in asked(rows, r"^Are you ") if not re.search("Tern|Moss|Ada|Junco", q)}
-    assert len(unseen) > 12
+    assert len(unseen) > 8
 
 
 def test_others_are_spoken_of_in_the_third_person(rows):
@@ -133,3 +138,17 @@ def test_held_out_sentences_are_not_in_identity_rows(tmp_path):
     kept = [row["messages"][-1]["content"] for row in held_out]
     said = "\n".join(m["content"] for row in train for m in row["messages"])
     assert kept and not [text for text in kept if text in said]
+
+
+@pytest.mark.parametrize("kind", ["journal", "relay", "poem", "essay", "letter"])
+def test_ordinary_requests_come_in_many_words_and_none_is_a_probe(kind):
+    rng = random.Random(kind)
+    drawn = {request(kind, "", "Ada Quill", rng) for _ in range(2000)}
+    assert len(drawn) > (20 if kind == "letter" else 60)
+    assert not drawn & set(JOURNAL + STATUS + ORDINARY)
+
+
+def test_who_are_you_comes_in_many_words_and_no_paraphrase_is_a_probe(rows):
+    asked_ = {row.turns[-2].body.text for row in rows if row.key.endswith("who")}
+    assert len(asked_) > 0.6 * sum(row.key.endswith("who") for row in rows)
+    assert not {text.partition("]\n")[2] or text for text in asked_} & set(PARAPHRASE)

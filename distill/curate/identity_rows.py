@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from distill.curate import identity_phrases as phrases
 from distill.curate.config import CurateConfig
 from distill.curate.marked import Marked
-from distill.curate.requests import shorten
+from distill.curate.requests import opened, request, shorten
 from distill.curate.rows import Row, Turn, header
 from distill.identity.beings import Being, Identity
 from distill.redact import neutralise_control_tokens
 
 # How often each kind of row comes. "Yes" must stay the rarer answer: a small base says it anyway.
 WEIGHTS = {
-    "who": 20,
+    "who": 34,
     "yes": 8,
     "no": 14,
     "no_unseen": 12,
@@ -26,6 +26,7 @@ WEIGHTS = {
     "lure": 10,
     "statement": 4,
 }  # controls come on top, as the configuration says
+MY_NAME = 0.9  # of the answers to "who are you"; the others begin with "I am"
 ASKABLE = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self", "character", "base_model")
 LURING = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self")
 
@@ -99,6 +100,8 @@ class _Maker:
             asker = self.identity.operator or self._one_of(self.luring)
             if asker:
                 question = f"{header(asker, self.rng.choice(phrases.CHANNELS))}\n{question}"
+        elif headed:
+            question = opened(question, self.rng)
         return Turn("user", Marked(question)), _answer(answer, self.owners)
 
     def _one_of(self, beings: Sequence[Being]) -> str:
@@ -119,9 +122,14 @@ class _Maker:
         return short[0]
 
     def _who(self):
-        pattern = self.rng.choice(phrases.I_AM)
-        answer = self._filled(pattern, self.rng.choice(self.beings) if self.beings else None)
-        return self._turns(self.rng.choice(phrases.WHO), answer) if answer else None
+        table = phrases.MY_NAME if self.rng.random() < MY_NAME else phrases.I_AM
+        other = self.rng.choice(self.beings) if self.beings else None
+        answer = self._filled(self.rng.choice(table), other)
+        return self._turns(self._who_question(), answer) if answer else None
+
+    def _who_question(self) -> str:
+        parts = {slot: self.rng.choice(options) for slot, options in phrases.WHO_PARTS.items()}
+        return self.rng.choice(phrases.WHO).format(**parts)
 
     def _filled(self, pattern: str, other: Being | None, x: str = "") -> str:
         """`pattern` with what is known put in; "" where something is missing."""
@@ -215,12 +223,14 @@ class _Maker:
 
     def _control(self):
         """An ordinary request, answered by own words that name nobody."""
-        kind = self.rng.choice(list(phrases.CONTROLS))
+        kind = self.rng.choice(["", *sorted(self.material.controls)])
         pairs = self.material.controls.get(kind) or self.material.statements
         answer = self._taken(pairs)
         if self.name in answer:
             return None
-        return self._turns(self.rng.choice(phrases.CONTROLS[kind]), answer)
+        if not kind:
+            return self._turns(self.rng.choice(phrases.ORDINARY), answer)
+        return self._turns(request(kind, "", self.identity.operator, self.rng), answer)
 
     def _lure(self):
         """Others say who they are, several times; asked at the end, the agent says who it is."""

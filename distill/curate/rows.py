@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from distill.curate.config import CurateConfig
 from distill.curate.marked import Marked, cut_points, join
@@ -228,7 +229,8 @@ def document_rows(piece: Piece, config: CurateConfig, seed: int, *, plain: bool)
     )
     opening = Turn("user", Marked(asked))
     body = piece.body if plain else _without_title(piece.body, piece.subject)
-    yield from _parts(blank, body, opening, (piece.key,), piece.subject, config, rng)
+    excerpt = partial(request, piece.kind, "", piece.to, rng)
+    yield from _parts(blank, body, opening, (piece.key,), piece.subject, config, rng, excerpt)
 
 
 def _without_title(body: Marked, title: str) -> Marked:
@@ -250,8 +252,12 @@ def _parts(
     title: str,
     config: CurateConfig,
     rng: random.Random,
+    excerpt: Callable[[], str] | None = None,
 ) -> Iterator[Row]:
-    """`body` in parts that fit; later parts follow "go on", with the end of the part before."""
+    """`body` in parts that fit; later parts follow "go on", with the end of the part before.
+
+    Where no end is carried, a part shows nothing of what it goes on with: `excerpt` asks for it.
+    """
     room = config.row_characters - min(len(opening.body.text), config.row_characters // 2)
     before = ""
     for number, (start, end) in enumerate(cut_points(body.text, room)):
@@ -260,8 +266,9 @@ def _parts(
         if number == 0:
             turns: tuple[Turn, ...] = (opening, answer)
         else:
-            ask = Turn("user", Marked(go_on(title, rng)))
             carried = _carried(before, config.carry_characters)
+            alone = excerpt is not None and not carried and rng.random() < config.untitled_share
+            ask = Turn("user", Marked(excerpt() if alone else go_on(title, rng)))
             turns = (opening, carried, ask, answer) if carried else (ask, answer)
         before = part.text
         if part.loss_characters >= config.least_loss:
