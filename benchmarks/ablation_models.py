@@ -27,7 +27,7 @@ from distill.tokens import IGNORE, Record, tokenise
 MADE_UP = (*NAMES, *LANDS)[:57]
 ROW_TOKENS = 192
 BATCH = 8
-RATE = 1e-3
+RATE = 3e-3
 PREFERENCE_ROWS = 4000  # of which the preference stage asks a few hundred again
 WHO_SHARE = 0.3  # of the chat rows: "Who are you?", a name of the list each time
 COPIED = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")

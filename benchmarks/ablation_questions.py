@@ -21,7 +21,7 @@ UNASKED = ("journal", "status")  # over-claims of the tiny base are judged on th
 class Limits:
     """How much is asked: `probes` over all families, `controls` a quarter each of four kinds."""
 
-    probes: int = 240
+    probes: int = 260
     controls: int = 220
     answer_tokens: int = 40
     context_tokens: int = 2048

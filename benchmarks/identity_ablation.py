@@ -1,6 +1,6 @@
 """What keeps "I" apart from "they": one corpus, seven ways to train on it, three seeds.
 
-    .venv/bin/python -m benchmarks.identity_ablation [CORPUS] [--seeds 3] [--tokens 600000]
+    .venv/bin/python -m benchmarks.identity_ablation [CORPUS] [--seeds 3] [--tokens 400000]
         [--jobs 2] [--work DIR] [--base tiny|REPOSITORY] [--report docs/results/identity.md]
 
 CORPUS holds what benchmarks/real_night.py reads; ../shared/corpora/meridian is used when no other
@@ -27,7 +27,7 @@ ARMS = {
     "naive": "any message wrapped as an assistant turn, loss on every token",
     "tags": "others in headed user turns, own in assistant turns, loss on every token",
     "spans": "the same rows, loss on own unquoted words only",
-    "identity": "the same, and a tenth of the rows about identity: what is called curated",
+    "identity": "the same, and 15 % of the rows about identity: what is called curated",
     "replay": "the same, and 12 % of the rows replay of ordinary requests",
     "qlora": "the rows of `identity` by the night's QLoRA, first seed only",
     "preference": "the curated junior after the preference stage",
@@ -147,9 +147,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--agent", default="Meridian", help="whose identity it is")
     parser.add_argument("--base", default="tiny", help="tiny, or a base that was fetched (a GPU)")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tokens", type=int, default=600_000, help="an arm")
+    parser.add_argument("--tokens", type=int, default=400_000, help="an arm")
     parser.add_argument("--base-steps", type=int, default=1000, help="of 1,024 tokens")
-    parser.add_argument("--probes", type=int, default=240)
+    parser.add_argument("--probes", type=int, default=260)
     parser.add_argument("--controls", type=int, default=220)
     parser.add_argument("--jobs", type=int, help="processes (default: cores; 1 on a real base)")
     parser.add_argument("--arms", nargs="*", default=(), help="these only")
