@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from distill import release
+from distill.gguf.layout import header_bytes, read_layout
 from distill.ollama import Ollama
-from distill.release import connect, pin, prune, publish_current, repair
+from distill.release import check_room, connect, pin, prune, publish_current, repair, warm
 from distill.release.generations import current_generation, find_generation
-from distill.release.publisher import measure_probes
-from memory.errors import NoServerError, NotReleasedError, PublishError
+from distill.release.publisher import make_recipe, measure_probes
+from memory.errors import NoServerError, NotReleasedError, PublishError, UserError
+from memory.files import sha256_file
 from tests.release_house import CARD, CONFIG, Base
 from tests.tiny_gguf import CHATML, COUNTED, UNHEARD, make_night
 
@@ -66,6 +68,68 @@ def test_prune_keeps_current_previous_newest_and_pinned(house):
     assert set(house.server.tags()) == tags
     folder = house.home / "nights" / "2026-11-21"
     assert not list(folder.glob("*.gguf")) and (folder / "report.json").exists()
+
+
+def with_adapter(house, night):
+    folder = house.home / "nights" / night / "adapter"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_of_older_generations_the_adapter_is_kept_and_then_nothing(faked):
+    faked.config = replace(CONFIG, keep=1, keep_adapters=1)
+    nights = ("2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23")
+    folders = {}
+    for night in nights:
+        faked.publish(night)
+        folders[night] = with_adapter(faked, night)
+    faked.prune()
+    assert [one.id for one in release.list_generations(faked.db)] == [*nights[:1:-1]]
+    assert [night for night in nights if folders[night].exists()] == [*nights[1:]]
+
+
+def test_old_generations_go_before_the_disk_bound_is_passed(faked):
+    size = faked.publish("2026-11-20").bytes
+    faked.config = replace(CONFIG, max_gb=3.5 * size / 1e9)
+    for night in ("2026-11-21", "2026-11-22", "2026-11-23", "2026-11-24"):
+        faked.publish(night)
+    assert len(release.list_generations(faked.db)) == 3
+    assert release.stored_bytes(faked.home) <= 3.5 * size
+
+
+def test_a_night_that_would_not_fit_is_refused_with_what_takes_the_room(faked):
+    faked.config = replace(CONFIG, max_gb=3.5 * faked.publish("2026-11-20").bytes / 1e9)
+    check_room(faked.db, faked.home, faked.config)
+    for night in ("2026-11-21", "2026-11-22"):
+        pin(faked.db, faked.current())
+        faked.publish(night)
+    with pytest.raises(UserError, match=r"publish\.max_gb .* pinned: 2026-11-21, 2026-11-20"):
+        check_room(faked.db, faked.home, faked.config)
+    check_room(faked.db, faked.home, replace(CONFIG, max_gb=0))
+
+
+def test_the_current_junior_is_warm_again(house):
+    assert warm(house.db, house.server, house.config) == ""
+    tag = house.publish("2026-11-20").tag
+    house.server.unload_all(timeout_seconds=20)
+    assert warm(house.db, house.server, house.config) == tag
+    assert house.server.running()
+
+
+def test_what_is_not_composed_is_where_the_base_composes(bare):
+    folder = make_night(bare.home, "2026-11-20")
+    told = {"night": "2026-11-20", "name": "junior", "parameters": {}}
+    card = "You are Zoe\u0308."
+    assert make_recipe(folder, card=card, **told).card == card
+    path = next(folder.glob("*.gguf"))
+    layout, whole = read_layout(path), path.read_bytes()
+    fields = layout.fields | {"junior.tokenizer.nfc": b"\x07\x00\x00\x00\x01"}
+    infos = [(one.name, one.shape, one.kind, one.size) for one in layout.tensors]
+    path.write_bytes(header_bytes(fields, infos) + whole[layout.tensors[0].start :])
+    file = {"name": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size}
+    (folder / "export.json").write_text(json.dumps({"files": [file]}))
+    assert make_recipe(folder, card=card, **told).card == "You are Zo\u00eb."
 
 
 def test_a_template_no_server_knows_is_rendered_exactly(house):

@@ -58,6 +58,7 @@ def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environ
     assert night["verdict"] == "released", night["reason"]
     folder, tag = home / "nights" / night["night"], f"junior:{night['night']}"
     server = Ollama(live_ollama.url)
+    assert server.running()  # warm since the night ended
     digest = sha256_file(next(folder.glob("*.gguf")))
     assert server.show("junior").layers == server.show(tag).layers == (digest,)
     for name in (tag, "junior"):
@@ -65,7 +66,6 @@ def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environ
         assert answer.returncode == 0, answer.stderr
     assert "junior" in live_ollama.run("list").stdout
     assert server.chat("junior", HISTORY, max_tokens=4).tokens
-    assert "junior:latest" in server.running()  # warm since the night ended
     made = live_ollama.run("create", "byhand", "-f", "Modelfile", cwd=folder)
     assert made.returncode == 0, made.stderr
     ours, theirs = server.show(tag), server.show("byhand")
@@ -74,8 +74,13 @@ def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environ
     assert (
         read_layout(next(folder.glob("*.gguf"))).value("general.version") == night["night"].encode()
     )
-    server.delete(tag)
+    next(folder.glob("*.gguf")).unlink()  # as of an old generation, whose adapter alone is kept
+    for name in (tag, "junior:latest", "byhand"):
+        server.delete(name)
     assert junior(home, "publish", **here).returncode == 0
+    assert sha256_file(next(folder.glob("*.gguf"))) == digest
+    said = document(home, "chat", "--prompt", "Who are you?", **here)
+    assert said["generation"] == night["night"] and said["tokens_per_second"] > 0
     kept = document(home, "generations", **here)["generations"]
     assert [(one["id"], one["current"], one["tag"]) for one in kept] == [
         (night["night"], True, tag)
