@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from memory.fulltext import spaced
 
-SKETCH = 72  # hashes a sketch
-BANDS = 9  # of 8 hashes: texts that share .9 of their words meet with p = .994, of .4 with .006
+SKETCH = 56  # hashes a sketch
+# Of 8 hashes each: texts that share .95 of their words meet with p = .999, .9 with .98, .4 with
+# .005; to share .9 of its runs of three a text must share more of its words.
+BANDS = 7
 SHINGLE = 3  # words
 LEAST = 22  # words; of two shorter texts neither is a copy unless it is the same
 FIRSTS = 4  # groups a bucket leads to: keeps a thousand copies of one form from a million pairs
