@@ -132,7 +132,15 @@ def write_night(folder: Path) -> Path:
     return folder
 
 
-def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=None, tiny=True):
+def run(
+    folder: Path,
+    junior: FakeRunner | None,
+    *,
+    identity=MERIDIAN,
+    current=None,
+    tiny=True,
+    others=(),
+):
     runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
     runners |= {"current.gguf": current} if isinstance(current, FakeRunner) else {}
     return evaluate(
@@ -144,5 +152,6 @@ def run(folder: Path, junior: FakeRunner | None, *, identity=MERIDIAN, current=N
         identity=identity,
         config=GateConfig(),
         seed=0,
+        others=others,
         open_runner=opener(runners),
     )

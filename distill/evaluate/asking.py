@@ -108,6 +108,7 @@ class Asking:
     progress: Progress
     open: OpenRunner
     material: Material
+    tiny: bool = False
     not_asked: dict[str, list[str]] = field(default_factory=dict)
     no_current: str = ""
     general_rows: list[dict] = field(default_factory=list)
@@ -197,6 +198,7 @@ class Asking:
 
     def _junior(self, model: Runner, said: Answers) -> None:
         asked, limits = self.material, self.limits
+        lengths = memorisation.TINY if self.tiny else memorisation.REAL
         runner = Listening(model, said.said)
         self._losses(model, "held-out loss, junior", asked.held_out, said.losses)
         self._each("parity", 0.02, asked.parity.rows, lambda one: one.agreeing(model), said.agreed)
@@ -215,9 +217,11 @@ class Asking:
             ("memorisation", asked.train, said.exact),
             ("memorisation, held-out", asked.held_out, said.exact_held_out),
         ):
-            prefixes = memorisation.choose_prefixes(rows, limits.prefixes, self.seed)
-            self._each(name, 0.04, prefixes,
-                       lambda row: memorisation.continues_exactly(runner, row), into)  # fmt: skip
+            prefixes = memorisation.choose_prefixes(rows, limits.prefixes, self.seed, lengths)
+            self._each(
+                name, 0.04, prefixes,
+                lambda row: memorisation.continues_exactly(runner, row, lengths), into,
+            )  # fmt: skip
         self._each("secrets", 0.06, list(enumerate(asked.secrets)),
                    lambda one: self._sampled(runner, *one, limits.answer_tokens), [])  # fmt: skip
         self._each(

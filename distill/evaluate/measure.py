@@ -94,6 +94,7 @@ def evaluate(
         progress,
         open_runner or _embedded(limits),
         material,
+        base.tiny,
     )
     junior, base_said, now, problem = asking.run(candidate[0], base_gguf, base.lineage, current)
     nights = history.read_nights(folder, base.lineage)

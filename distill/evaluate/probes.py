@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from distill.base.skills import NEUTRAL_CARDS
 from distill.evaluate.judge import own_names, rivals
 from distill.identity import Identity
 
@@ -321,7 +322,8 @@ def make_free(identity: Identity, count: int, seed: int, *, card: str = "") -> l
 
 
 def make_general(count: int, seed: int) -> list[list[dict[str, str]]]:
-    """`count` requests of everyday kinds, without a card and without anybody's name."""
+    """`count` requests of everyday kinds under a neutral system turn, without anybody's name."""
     rng = random.Random(seed + 3)
     questions = _shuffled(rng, (*ORDINARY, *(one for one in FREE if "you" not in one)))
-    return [[{"role": "user", "content": next(questions)}] for _ in range(count)]
+    system = {"role": "system", "content": NEUTRAL_CARDS[0]}
+    return [[system, {"role": "user", "content": next(questions)}] for _ in range(count)]

@@ -136,7 +136,7 @@ RULES = (
     Rule("template", "prompts framed as the base frames them", ">=", "", "measured", FILE, "yes"),
     Rule(
         "agreement", "likeliest tokens are the trained model's", ">=", "agreement", "measured", FILE
-    ),  # fmt: skip
+    ),
     *_identity(),
     *_voice(),
     *_skills(),

@@ -49,10 +49,10 @@ def delta_numbers(voices: Voices, *, seed: int, most: int = BAG_WORDS) -> dict |
     as the owner itself, below 0: farther than the base). None where a voice has too few words.
     """
     tokens = _tokens(voices, seed)
-    size = min(most, *(len(one) for one in tokens.values()))
+    size = min(most, *(3 * len(one) // 4 for one in tokens.values()))  # so that bags differ
     if size < LEAST_BAG:
         return None
-    distances = _distances({name: one for name, one in tokens.items()}, size, seed)
+    distances = _distances(tokens, size, seed)
     far, near, mine = (fmean(distances[name]) for name in ("base", "self", "junior"))
     gone = [(far - one) / max(1e-9, far - near) for one in distances["junior"]]
     return {
@@ -86,7 +86,7 @@ def _distances(tokens: dict[str, list[str]], size: int, seed: int) -> dict[str, 
     import numpy as np
 
     drawn = {
-        name: bags(one, min(size, len(one)), BAGS, seed + place)
+        name: bags(one, size, BAGS, seed + place)
         for place, (name, one) in enumerate(tokens.items())
     }
     reference = [bag for name, found in drawn.items() if name != "junior" for bag in found]
