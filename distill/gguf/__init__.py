@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill.gguf.metadata import write_metadata, write_provenance
-from distill.gguf.quantise import check_quantisation, quantise_file, tensor_types
+from distill.gguf.quantise import QUANTISATIONS, quantise_file, tensor_types
 from distill.gguf.shards import (
     changed_by,
     is_attention_only,
@@ -28,11 +28,11 @@ from distill.gguf.writing import (
     one_thread_a_product,
     seal,
     stream,
+    whole,
     write_tensors,
-    writing_failed,
 )
 from memory.errors import ModelFileError, UserError
-from memory.files import make_private_dir, sha256_file, sync_dir, write_atomic
+from memory.files import make_private_dir, sha256_file, write_atomic
 from memory.settings import key
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class ExportConfig:
     one_pass: bool = key(True, "quantise while merging; false: by way of a 16-bit file, on disk")
     threads: int = key(0, "0: one for each usable core, 8 at most")
     spare_gb: float = key(0.5, "disk space that must stay free")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a quantisation that nobody knows."""
+        if self.quantisation not in QUANTISATIONS:
+            known = ", ".join(QUANTISATIONS)
+            raise ValueError(f"quantisation must be one of {known}, found {self.quantisation!r}")
 
 
 def export(
@@ -150,7 +156,7 @@ def base_gguf(base: "Base", config: ExportConfig, progress: Progress | None = No
 
     Its record (`.json`) is written last; raises as `export`.
     """
-    path = base.path / f"base-{check_quantisation(config.quantisation)}.gguf"
+    path = base.path / f"base-{config.quantisation}.gguf"
     with open(path.with_suffix(".lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two homes share the cache
         return _base_gguf(base, path, config, progress or (lambda _: None))
@@ -196,19 +202,14 @@ def write_gguf(
 def _in_two_passes(path: Path, writer, quantisation, tensors, plans, threads, progress) -> GgufFile:
     """By way of a 16-bit file that llama.cpp quantises."""
     half = path.with_name(f"{path.name}.f16")
-    temporary = path.with_name(f"{path.name}.tmp")
     weights = {t.name: t.importance for t in tensors if t.importance is not None}
     try:
         told = ("F16", tensors, plans[0], threads, progress)
         stream(half, lambda file: write_tensors(file, writer, *told))
-        quantise_file(half, temporary, quantisation, threads, weights)
-        digest = seal(temporary)
-        temporary.replace(path)
-        sync_dir(path.parent)
-    except OSError as error:
-        raise writing_failed(path, error) from error
+        with whole(path) as temporary:
+            quantise_file(half, temporary, quantisation, threads, weights)
+            digest = seal(temporary)
     finally:
-        temporary.unlink(missing_ok=True)
         half.unlink(missing_ok=True)
     return GgufFile(path.name, digest, path.stat().st_size)
 
@@ -292,8 +293,7 @@ def _types(
     tensors: list[Tensor], settings: Mapping, quantisation: str
 ) -> "dict[str, GGMLQuantizationType]":
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    kind = check_quantisation(quantisation)
-    return tensor_types(shapes, kind, settings["num_hidden_layers"])
+    return tensor_types(shapes, quantisation, settings["num_hidden_layers"])
 
 
 def _check_room(path: Path, size: int, spare_gb: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory.errors import ConfigError, StageError
+from memory.errors import StageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,16 +22,6 @@ QUANTISATIONS = {
 }
 SMALLER_BLOCKS = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # widths 256 does not divide
 BUFFER_BYTES = 64 << 20  # llama_model_quantize: 99 MB at peak instead of the whole of a tensor
-
-
-def check_quantisation(name: str) -> str:
-    """Gives `name` back. Raises ConfigError when it is none of QUANTISATIONS."""
-    if name not in QUANTISATIONS:
-        known = ", ".join(QUANTISATIONS)
-        raise ConfigError(
-            "[export] quantisation", [f"{name!r} is not known: choose one of {known}"]
-        )
-    return name
 
 
 def file_type(quantisation: str) -> int:
@@ -50,7 +40,7 @@ def tensor_types(
     """
     from gguf import GGMLQuantizationType
 
-    most, medium = QUANTISATIONS[check_quantisation(quantisation)]
+    most, medium = QUANTISATIONS[quantisation]
     head = "output.weight" if "output.weight" in shapes else "token_embd.weight"
     types = {}
     for name, shape in shapes.items():

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -62,33 +63,34 @@ def one_thread_a_product() -> None:
 
 
 def stream(path: Path, write: Callable[[HashingFile], None]) -> GgufFile:
-    """What `write` writes, whole or not at all: beside as `.tmp`, synced, renamed.
+    """What `write` writes, whole or not at all. Raises StageError as `whole`."""
+    with whole(path) as temporary, open(temporary, "wb", opener=private) as raw:
+        file = HashingFile(raw)
+        write(file)
+        raw.flush()
+        os.fsync(raw.fileno())
+    return GgufFile(path.name, file.sha256.hexdigest(), file.tell())
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside `path` (`.tmp`) that becomes it where all went well, and is gone otherwise.
 
     Raises StageError where the disk does not take it.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with open(temporary, "wb", opener=private) as raw:
-            file = HashingFile(raw)
-            write(file)
-            raw.flush()
-            os.fsync(raw.fileno())
+        yield temporary
         temporary.replace(path)
         sync_dir(path.parent)
     except OSError as error:
-        raise writing_failed(path, error) from error
+        free = shutil.disk_usage(path.parent).free
+        raise StageError(
+            f"{path}: writing failed: {error.strerror} ({free >> 20} MiB are free there):"
+            " make room, then run the night again with --resume"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return GgufFile(path.name, file.sha256.hexdigest(), file.tell())
-
-
-def writing_failed(path: Path, error: OSError) -> StageError:
-    """The plain error for a disk that takes no more."""
-    free = shutil.disk_usage(path.parent).free
-    return StageError(
-        f"{path}: writing failed: {error.strerror} ({free >> 20} MiB are free there):"
-        " make room, then run the night again with --resume"
-    )
 
 
 def private(path: str, flags: int) -> int:
