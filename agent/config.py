@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import types
 import typing
@@ -70,6 +71,9 @@ SECTIONS: dict[str, type] = {
     "publish": PublishConfig,
     "serve": ServeConfig,
 }
+
+
+NEVER_NEGATIVE = ("minutes", "hours", "days", "seconds", "_gb")  # by the unit in a key's name
 
 
 def load_config(
@@ -168,16 +172,18 @@ def _parse(text: str, kind: object, where: str, problems: list[str]) -> object:
 def read_section(cls: type, values: dict, where: str, problems: list[str]):
     """An instance of the frozen dataclass `cls`; problems are added to the list, never raised."""
     hints = typing.get_type_hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
+    known = {f.name: f for f in dataclasses.fields(cls)}
     problems += [
         f"{where} unknown key {key!r} (known: {', '.join(sorted(known))})"
         for key in values
         if key not in known
     ]
     good = {}
-    for key in known & set(values):
+    for key in (name for name in values if name in known):
         value = _checked(hints[key], values[key], f"{where} {key}", problems)
-        if value is not None:
+        if value is not None and (wrong := _out_of_range(known[key], value)):
+            problems.append(f"{where} {key} {wrong}, found {value}")
+        elif value is not None:
             good[key] = value
     try:
         return cls(**good)
@@ -187,6 +193,20 @@ def read_section(cls: type, values: dict, where: str, problems: list[str]):
         missing = [f.name for f in dataclasses.fields(cls) if _required(f) and f.name not in good]
         problems.append(f"{where} needs {', '.join(missing)}")
     return None
+
+
+def _out_of_range(f: dataclasses.Field, value: object) -> str:
+    """What a number of this name cannot be; "" where it can."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if not math.isfinite(value):
+        return "must be a number"
+    if f.name.endswith("_share") and not 0 <= value <= 1:
+        return "is a share, 0 to 1"
+    counted = isinstance(value, int) or f.name.endswith(NEVER_NEGATIVE)
+    if counted and value < 0 <= (f.default if isinstance(f.default, int | float) else -1):
+        return "must not be negative"
+    return ""
 
 
 def _required(f: dataclasses.Field) -> bool:
@@ -277,6 +297,9 @@ def write_config(home: Path, values: dict[str, dict[str, object]], sources) -> P
         tables.append(table)
     if sources:
         document.add("sources", tables)
+    else:
+        for line in ("[[sources]]", 'kind = "journals"', 'path = "/home/me/journals"'):
+            document.add(tomlkit.comment(line))
     path = home / "config.toml"
     write_atomic(path, tomlkit.dumps(document))
     return path

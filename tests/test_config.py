@@ -33,6 +33,15 @@ def test_a_wrong_type_is_said_with_what_was_found(tmp_path):
         load_config(write(tmp_path, '[schedule]\nwindow_minutes = "long"\n'))
 
 
+def test_a_number_that_cannot_be_meant_is_said_by_its_name(tmp_path):
+    text = "[curate]\nheld_out_share = 7\nreply_minutes = -1.5\n[gate]\nprobes = -5\nright = nan\n"
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, text))
+    assert len(error.value.problems) == 4
+    for words in ("held_out_share is a share", "reply_minutes must not be negative", "probes must"):
+        assert words in str(error.value)
+
+
 def test_a_file_that_is_not_toml_is_one_problem(tmp_path):
     with pytest.raises(ConfigError, match="not readable as TOML"):
         load_config(write(tmp_path, "schedule = = 3\n"))
