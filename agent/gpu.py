@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.config import Config
 from memory.errors import BusyError, PublishError
 
-# One node a card, the same for every user: flock on it is host-wide. A container may see nvidia3 only.
+# One node a card, the same for every user: flock on it is host-wide; a container may see nvidia3
 DEVICE = min(Path("/dev").glob("nvidia[0-9]*"), default=Path("/dev/nvidia0"))
 NEEDED_SHARE = 0.85  # of the budget: the rest is what a desktop takes of a card of that size
 TINY_BYTES = 1_000_000_000

@@ -223,7 +223,8 @@ class Ollama:
         with self._plainly(f"asked {tag}"):
             answer = self._patient.chat(tag, list(messages), options=options)
         text, seconds = answer.message.content or "", time.monotonic() - started
-        return Spoken(text, answer.eval_count or 0, seconds, answer.done_reason == "stop")
+        speaking = (answer.eval_duration or 0) / 1e9 or seconds  # not the loading
+        return Spoken(text, answer.eval_count or 0, speaking, answer.done_reason == "stop")
 
     def stream(self, tag: str, messages: Sequence[dict[str, str]], **how: Any) -> Iterator[str]:
         """The answer piece by piece; a stream that ends without its last mark is an error."""
