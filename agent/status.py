@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.config import Config
 from agent.schedule import FINISHED, History, backup_due, due, next_start, period_of
 from memory.db import Database, open_database
+from memory.ingest import find_troubles
 
 CLOCK_SLACK = timedelta(minutes=5)
 STOPPED_BY_HAND = "stopped by hand"
@@ -95,6 +96,7 @@ def status(config: Config, now: datetime | None = None) -> dict:
         nights = list_nights(db, 1)
         state = read_state(db)
         messages, rejects = db["messages"].count, db["rejects"].count
+        troubles = find_troubles(db)
     paused = history.paused_until if history.paused_until and history.paused_until > now else None
     coming = now if is_due else max(next_start(now, config.schedule), paused or now)
     return {
@@ -106,6 +108,7 @@ def status(config: Config, now: datetime | None = None) -> dict:
         "last_night": nights[0] if nights else None,
         "messages": messages,
         "rejects": rejects,
+        "troubles": troubles,
         "last_backup": state.get("last_backup_at"),
         "problems": list(_problems(config, state, now)),
         "disk_bytes": disk_bytes(config.home),
@@ -152,6 +155,9 @@ def in_words(found: dict) -> str:
     lines = [f"{found['messages']:,} messages in memory, {found['disk_bytes'] / 1e6:,.0f} MB used."]
     if found["rejects"]:
         lines.append(f"{found['rejects']} records could not be read (`junior doctor` lists them).")
+    for one in found["troubles"]:
+        place = ", ".join(filter(None, (one["source"], one["path"])))
+        lines.append(f"Not readable since {one['since']}: {place}: {one['reason']}.")
     current = found["current"]
     lines.append(f"The current junior is {current}." if current else "There is no junior yet.")
     last = found["last_night"]

@@ -219,7 +219,8 @@ class _Run:
         for place, reason in rejects.items():
             sql = """insert into rejects (source, path, place, reason, seen_at)
                      values (?, ?, ?, ?, ?) on conflict (source, path, place)
-                     do update set reason = excluded.reason, seen_at = excluded.seen_at"""
+                     do update set reason = excluded.reason,
+                       seen_at = iif(reason = excluded.reason, seen_at, excluded.seen_at)"""
             self.db.execute(sql, [self.name, path, place, storable(reason), self.now])
 
     def _drop_reject(self, path: str, place: str) -> None:
@@ -251,6 +252,16 @@ class _Run:
         for path, places in self.rejected.items():
             for place in places:
                 self._drop_reject(path, place)
+
+
+def find_troubles(db: Database, limit: int = 10) -> list[dict[str, Any]]:
+    """`source`, `path`, `reason` and `since` of what cannot be read as a whole now, each once.
+
+    A source or file that is gone, locked, damaged or of another schema; the newest first.
+    """
+    sql = """select source, path, reason, seen_at as since from rejects where place = ''
+             order by seen_at desc, source, path limit ?"""
+    return list(db.query(sql, [limit]))
 
 
 def fingerprint(file: Path) -> Cursor | None:
