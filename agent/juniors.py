@@ -187,7 +187,8 @@ def _make_again(config: Config, name: str) -> None:
 
 def converse(junior: Junior) -> None:
     """A conversation on the terminal: /card, /again, /generation, /quit."""
-    print(f"{junior.generation}; /card /again /generation, end with /quit or Ctrl-D")
+    commands = "/card /again /generation, end with /quit or Ctrl-D"
+    print(f"{junior.generation}; {commands}")
     history: list[dict] = []
     while True:
         try:
@@ -201,6 +202,8 @@ def converse(junior: Junior) -> None:
             continue
         if line == "/again":
             history = history[:-1]
+        elif line.startswith("/"):
+            print(f"{line} is no command; {commands}")
         elif line:
             history.append({"role": "user", "content": line})
         if history and history[-1]["role"] == "user":

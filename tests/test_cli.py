@@ -1,6 +1,7 @@
 """Claims about the command line: documents, exit codes and plain words, on real homes."""
 
 import functools
+import io
 import json
 import stat
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from agent.cli import _home_first
+from agent.juniors import Junior, converse
 from tests import homes
 from tests.homes import ROOT, here, small_home
 
@@ -59,6 +61,22 @@ def test_config_says_where_values_come_from(home):
     values = document(home, "config", JUNIOR_SCHEDULE_AT="04:10")["config"]
     assert values["schedule.at"] == {"value": "04:10", "origin": "environment JUNIOR_SCHEDULE_AT"}
     assert values["base.name"]["origin"] == "file"
+
+
+class Parrot:
+    """A runner that says backwards what was said last."""
+
+    def stream(self, messages, **_):
+        yield from messages[-1]["content"][::-1]
+
+
+def test_a_conversation_has_four_commands(capsys, monkeypatch):
+    typed = "Who?\n/again\n/card\n/nonsense\n\n/quit\nnever\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    converse(Junior("2026-11-20", "You are Tern.", Parrot(), 0.7))
+    said = capsys.readouterr().out
+    assert said.count("?ohW") == 2 and "You are Tern." in said and "/nonsense is no command" in said
+    assert "reven" not in said
 
 
 def test_a_pause_without_an_end_is_no_date(home):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+
+from memory.settings import key
 
 SEVEN = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -52,44 +54,40 @@ RECIPES: dict[str, dict[str, object]] = {
 }
 
 
-def _key(default: object, doc: str):
-    return field(default=default, metadata={"doc": doc})
-
-
 @dataclass(frozen=True)
 class TrainConfig:
     """How the adapter is trained; -1, "" and [] leave a number to the recipe."""
 
-    recipe: str = _key("default", "numbers by name: default, dora, two-stage, long, quick, tiny")
-    adapter: str = _key("", "lora, or dora: also learns each output's size (default lora)")
-    r: int = _key(-1, "rank of the adapter (default 16)")
-    alpha: int = _key(-1, "scale of the adapter: alpha / r (default 32)")
-    dropout: float = _key(-1.0, "dropout before the adapter (default 0.05, tiny 0)")
-    target_modules: tuple[str, ...] = _key((), "layers with an adapter (default all seven)")
-    learning_rate: float = _key(-1.0, "highest rate, cosine to 0 (default 1e-4, tiny 5e-3)")
-    warmup: float = _key(-1.0, "share of the updates with a rising rate (default 0.03)")
-    raw_epochs: float = _key(-1.0, "times over own text without turns, first (default 0)")
-    epochs: float = _key(-1.0, "times over the data (default 1, tiny 8)")
-    max_tokens: int = _key(-1, "stop after so many tokens, 0 never (default 0, tiny 250000)")
-    tokens_per_update: int = _key(-1, "real tokens an update (default 4096, tiny 1000)")
-    min_updates: int = _key(-1, "smaller updates rather than fewer an epoch (default 100, tiny 20)")
-    pack_length: int = _key(-1, "tokens a pack; longer rows are cut (default 2048, tiny 512)")
-    recompute: str = _key("", "activations anew: on, off, auto: as memory asks (default auto)")
-    optimizer: str = _key("auto", "auto: paged_adamw_8bit on a GPU, adamw_torch_fused else")
-    levers: tuple[str, ...] = _key(LEVERS, "speed-ups in use: bfloat16 (CPU), records, lean, cache")
-    weight_decay: float = _key(0.0, "AdamW's weight decay")
-    max_grad_norm: float = _key(1.0, "gradients are clipped to this norm")
-    checkpoint_minutes: float = _key(5.0, "minutes between checkpoints, 0 none by time")
-    checkpoint_steps: int = _key(0, "updates between checkpoints, 0 none by count")
-    keep_checkpoints: int = _key(2, "checkpoints kept while training")
-    log_steps: int = _key(10, "updates between two lines of metrics.jsonl")
-    held_out_points: int = _key(5, "times the held-out loss is measured, the start not counted")
-    held_out_tokens: int = _key(20_000, "held-out tokens it is measured on, at most")
-    importance_updates: int = _key(0, "last updates that weigh the columns in quantising; 0 none")
-    vram_budget_gb: float = _key(8.0, "GPU memory to use, in 10^9 bytes; 0: the whole card")
-    threads: int = _key(0, "CPU threads; 0 every core")
-    preference: str = _key("off", "on: own sentences against sampled slips, by DPO after SFT")
-    seed: int = _key(0, "of every draw a night makes: rows, order, dropout, probes")
+    recipe: str = key("default", "numbers by name: default, dora, two-stage, long, quick, tiny")
+    adapter: str = key("", "lora, or dora: also learns each output's size (default lora)")
+    r: int = key(-1, "rank of the adapter (default 16)")
+    alpha: int = key(-1, "scale of the adapter: alpha / r (default 32)")
+    dropout: float = key(-1.0, "dropout before the adapter (default 0.05, tiny 0)")
+    target_modules: tuple[str, ...] = key((), "layers with an adapter (default all seven)")
+    learning_rate: float = key(-1.0, "highest rate, cosine to 0 (default 1e-4, tiny 5e-3)")
+    warmup: float = key(-1.0, "share of the updates with a rising rate (default 0.03)")
+    raw_epochs: float = key(-1.0, "times over own text without turns, first (default 0)")
+    epochs: float = key(-1.0, "times over the data (default 1, tiny 8)")
+    max_tokens: int = key(-1, "stop after so many tokens, 0 never (default 0, tiny 250000)")
+    tokens_per_update: int = key(-1, "real tokens an update (default 4096, tiny 1000)")
+    min_updates: int = key(-1, "smaller updates rather than fewer an epoch (default 100, tiny 20)")
+    pack_length: int = key(-1, "tokens a pack; longer rows are cut (default 2048, tiny 512)")
+    recompute: str = key("", "activations anew: on, off, auto: as memory asks (default auto)")
+    optimizer: str = key("auto", "auto: paged_adamw_8bit on a GPU, adamw_torch_fused else")
+    levers: tuple[str, ...] = key(LEVERS, "speed-ups in use: bfloat16 (CPU), records, lean, cache")
+    weight_decay: float = key(0.0, "AdamW's weight decay")
+    max_grad_norm: float = key(1.0, "gradients are clipped to this norm")
+    checkpoint_minutes: float = key(5.0, "minutes between checkpoints, 0 none by time")
+    checkpoint_steps: int = key(0, "updates between checkpoints, 0 none by count")
+    keep_checkpoints: int = key(2, "checkpoints kept while training")
+    log_steps: int = key(10, "updates between two lines of metrics.jsonl")
+    held_out_points: int = key(5, "times the held-out loss is measured, the start not counted")
+    held_out_tokens: int = key(20_000, "held-out tokens it is measured on, at most")
+    importance_updates: int = key(0, "last updates that weigh the columns in quantising; 0 none")
+    vram_budget_gb: float = key(8.0, "GPU memory to use, in 10^9 bytes; 0: the whole card")
+    threads: int = key(0, "CPU threads; 0 every core")
+    preference: str = key("off", "on: own sentences against sampled slips, by DPO after SFT")
+    seed: int = key(0, "of every draw a night makes: rows, order, dropout, probes")
 
     def __post_init__(self) -> None:
         """Raises ValueError for a recipe nobody knows or a number that cannot be meant."""
