@@ -8,6 +8,7 @@ import pytest
 from distill.embedded import Embedded
 from distill.gguf import join_shards
 from distill.gguf.layout import read_layout
+from distill.ollama import Ollama
 from distill.release.generations import find_generation, generation_files, get_state
 from distill.release.shards import wants_split
 from memory.errors import ModelFileError
@@ -92,3 +93,14 @@ def test_a_shard_alone_or_cut_is_refused(tmp_path):
     with pytest.raises(ModelFileError, match="not a whole GGUF"):
         join_shards(folder, [first.name, second.name], "joined")
     assert not (folder / "joined.gguf").exists()
+
+
+def test_the_modelfile_of_shards_works_by_hand(live_ollama, bare):
+    bare.server = Ollama(live_ollama.url)
+    generation = bare.publish("2026-11-20", split=True)
+    folder = bare.home / "nights" / generation.id
+    made = live_ollama.run("create", "byhand", "-f", "Modelfile", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    ask = {"max_tokens": 8, "temperature": 0.0}
+    ours, theirs = (bare.server.chat(name, QUESTION, **ask) for name in ("junior", "byhand"))
+    assert ours.tokens and theirs.text == ours.text
