@@ -1,0 +1,152 @@
+"""Claims about odd circumstances: each does the sensible thing, and `junior status` says so."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.config import load_config
+from agent.daemon import Daemon
+from agent.nights import ask, count_attempt
+from agent.schedule import period_of
+from agent.status import in_words, status
+from memory.db import migrations, open_database
+from memory.errors import DatabaseError
+from tests.faults.test_failing_disk import library
+from tests.homes import ROOT, here, junior
+
+__all__ = ["library"]
+
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+YEAR = timedelta(days=365)
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = tmp_path / "home"
+    assert here(made, "init", "--yes", "--name", "Pell", "--base", "tiny").returncode == 0
+    text = (made / "config.toml").read_text()
+    text = text.replace('# timezone = ""', 'timezone = "UTC"')
+    text = text.replace("# daily = true", "daily = false")
+    with open_database(made / "memory.db") as db:
+        db["state"].upsert({"key": "first_seen_at", "value": "2026-11-01T00:00:00+00:00"}, pk="key")
+    (made / "config.toml").write_text(text)
+    return made
+
+
+def finish(config, now, verdict="released"):
+    """A scheduled night of the period `now` lies in, done."""
+    count_attempt(config, now)
+    period = str(period_of(now, config.schedule))
+    with open_database(config.database_path) as db:
+        row = {"id": period, "period_key": period, "trigger": "clock", "verdict": verdict}
+        db["nights"].insert(row | {"started_at": now.isoformat()})
+
+
+def said(config, now):
+    return in_words(status(config, now))
+
+
+def test_a_clock_a_year_ahead_and_back_costs_no_night_and_is_said(home):
+    config = load_config(home)
+    assert ask(config, NOW)[0]
+    finish(config, NOW)
+    assert ask(config, NOW + YEAR)[0]
+    finish(config, NOW + YEAR)
+    assert not ask(config, NOW + timedelta(minutes=1))[0]
+    assert "The clock went from 2027-11-21" in said(config, NOW + timedelta(minutes=2))
+    assert ask(config, NOW + timedelta(days=1))[0]
+
+
+def test_a_daemon_sees_its_clock_jump_forward(home):
+    config = load_config(home)
+    here(home, "pause")
+    daemon = Daemon(config, lambda: NOW)
+    daemon._tick(NOW)
+    daemon._tick(NOW + timedelta(seconds=1))
+    assert "The clock went" not in said(config, NOW)
+    daemon._tick(NOW + YEAR)
+    assert "The clock went from 2026-11-21" in said(config, NOW + YEAR)
+
+
+def test_a_home_made_under_a_clock_ahead_does_not_wait_a_year(home):
+    config = load_config(home)
+    with open_database(config.database_path) as db:
+        db["state"].upsert({"key": "first_seen_at", "value": (NOW + YEAR).isoformat()}, pk="key")
+    assert ask(config, NOW)[0]
+
+
+def test_a_machine_off_for_a_week_has_one_night_when_it_is_back(home):
+    config = load_config(home)
+    ask(config, NOW)
+    finish(config, NOW)
+    back = NOW + timedelta(days=7, hours=9)
+    assert "Nothing has looked for a due night since 2026-11-21" in said(config, back)
+    is_due, why, _ = ask(config, back)
+    assert is_due and "catching up" in why
+    finish(config, back)
+    assert not ask(config, back + timedelta(minutes=1))[0]
+    assert "is `junior run` running?" not in said(config, back + timedelta(minutes=1))
+
+
+def test_a_disk_too_full_for_a_night_is_said(home):
+    full = junior(home, "status", JUNIOR_SCHEDULE_MIN_FREE_GB="1e9")
+    assert full.returncode == 0 and "free some space" in full.stdout
+
+
+def test_a_database_from_the_future_is_named_everywhere_and_left_alone(home):
+    with open_database(home / "memory.db") as db:
+        row = {"migration_set": "junior", "name": "m999_telepathy", "applied_at": "2031"}
+        db["_sqlite_migrations"].insert(row)
+    before = (home / "memory.db").read_bytes()
+    for command in ("status", "run", "ingest", "night", "backup"):
+        found = junior(home, command)
+        assert found.returncode in (1, 2) and "Traceback" not in found.stderr, found.stderr
+        assert "later Junior" in found.stderr or command == "ingest"
+    assert (home / "memory.db").read_bytes() == before
+    assert len(migrations.applied(_opened(home))) > 1
+
+
+def _opened(home):
+    from memory.db import Database, sqlite3
+
+    return Database(sqlite3.connect(str(home / "memory.db")))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs cc and LD_PRELOAD")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("EROFS", "Read-only file system"), ("ENOSPC", "the disk")],
+    ids=["read-only home", "full disk"],
+)
+def test_a_home_that_takes_nothing_is_said_in_a_sentence(home, library, error, words):
+    for command in (["status"], ["log", "journal", "It rained."], ["pause"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.failing_command", error, str(home), *command],
+            cwd=ROOT,
+            env=os.environ | {"LD_PRELOAD": str(library), "FAIL_UNDER": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        reading = command == ["status"] and done.returncode == 0  # nothing had to be written
+        assert reading or (done.returncode == 1 and words in done.stderr), done
+        assert "Traceback" not in done.stderr
+    assert json.loads(junior(home, "status", "--json").stdout)["messages"] == 0
+
+
+def test_a_damaged_memory_is_said_and_a_daemon_does_not_start_on_it(home):
+    here(home, "log", "journal", "It rained.")
+    path = home / "memory.db"
+    for beside in ("-wal", "-shm"):
+        (home / f"memory.db{beside}").unlink(missing_ok=True)
+    path.write_bytes(b"Dear all, " * 400)
+    for command in ("status", "run"):
+        done = junior(home, command)
+        assert done.returncode == 1 and "is not a SQLite database" in done.stderr
+    with pytest.raises(DatabaseError, match="restore a backup"):
+        open_database(path)
