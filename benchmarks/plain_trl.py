@@ -79,8 +79,8 @@ def train_plainly(
     return {
         "tokens": round(tokens),
         "seconds": seconds,
-        "cpu_seconds": clock["cpu"],
         "tokens_per_second": tokens / seconds,
+        "tokens_per_cpu_second": tokens / clock["cpu"],
         "held_out_loss": measure_held_out(trainer, held_out),
     }
 

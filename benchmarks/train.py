@@ -20,6 +20,7 @@ from pathlib import Path
 from distill.train.recipes import LEVERS, TrainConfig, for_base
 
 NUMBERS = {"epochs": 1.0, "max_tokens": 0, "held_out_points": 1, "checkpoint_minutes": 0.0}
+WIDTHS = (9, 9, 8, 8, 9, 8)
 TARGETS = {"tokens_per_second_ratio": 3.0, "held_out_loss_ratio": 1.005}
 
 
@@ -89,7 +90,10 @@ def child(side: Side, seed: int, base: str, options, folder: str) -> dict:
     if run.returncode:
         raise SystemExit(f"{side.name}: {run.stderr[-2000:]}")
     found = json.loads(run.stdout.splitlines()[-1])
-    print(f"{side.name}, seed {seed}: {found['tokens_per_second']:,.0f} tokens/s", file=sys.stderr)
+    rates = (
+        f"{found['tokens_per_second']:,.0f} tokens/s, {found['tokens_per_cpu_second']:,.0f} a CPU s"
+    )
+    print(f"{side.name}, seed {seed}: {rates}", file=sys.stderr)
     return found
 
 
@@ -129,6 +133,7 @@ def run_junior(folder: Path, base, config: TrainConfig, work: dict) -> dict:
         "tokens": summary.tokens,
         "updates": summary.steps,
         "tokens_per_second": summary.tokens_per_second,
+        "tokens_per_cpu_second": record["tokens_per_cpu_second"],
         "held_out_loss": summary.held_out_loss,
         "loss_share": summary.loss_tokens / summary.tokens,
         "records": record["rows"]["rows"],
@@ -176,19 +181,19 @@ def report(results: dict[Side, list[dict]], options) -> None:
         side: {key: sum(run[key] for run in runs) / len(runs) for key in runs[0]}
         for side, runs in results.items()
     }
-    print(
-        f"{'side':30} {'tokens/s':>9} {'of GEMM':>8} {'peak MB':>8} {'held-out':>9} {'tokens':>8}"
-    )
+    heads = ("tokens/s", "per CPU s", "of GEMM", "peak MB", "held-out", "tokens")
+    print(f"{'side':30} " + " ".join(f"{head:>{w}}" for head, w in zip(heads, WIDTHS, strict=True)))
     for side, found in mean.items():
         print(
             f"{side.name:30} {found['tokens_per_second']:9,.0f}"
+            f" {found['tokens_per_cpu_second']:9,.0f}"
             f" {found['model_flops_utilisation']:8.2f} {found['peak_memory_mb']:8,.0f}"
             f" {found['held_out_loss']:9.4f} {found['tokens']:8,.0f}"
         )
     ours, peer = mean[JUNIOR], max((mean[p] for p in PEERS), key=lambda m: m["tokens_per_second"])
     ratios = {
         f"{key}_ratio": round(ours[key] / peer[key], 4)
-        for key in ("tokens_per_second", "held_out_loss")
+        for key in ("tokens_per_second", "tokens_per_cpu_second", "held_out_loss")
     }
     line = ratios | {
         "peak_memory_ratio": round(ours["peak_memory_mb"] / peer["peak_memory_mb"], 3),

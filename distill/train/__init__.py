@@ -184,6 +184,7 @@ def _train(
         "rows": dict(counts),
         "plan": asdict(plan),
         "memory": asdict(fit),
+        "tokens_per_cpu_second": round(watch.tokens_per_cpu_second, 1),
         "moved": moved,
         "skipped": watch.skipped,
         "warm_from": start and start.night,

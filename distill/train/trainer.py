@@ -49,6 +49,7 @@ class Watch:
         self._measuring = 0.0
         self._tokens_before = self.tokens
         self._started = self._saved = time.monotonic()
+        self._cpu_started, self._cpu_measuring = time.process_time(), 0.0
         self._fresh: float | None = None  # a held-out loss no line of metrics has yet
         self._drop_lines_after(facts.get("step", -1))
 
@@ -62,9 +63,16 @@ class Watch:
         elapsed = time.monotonic() - self._started - self._measuring
         return (self.tokens - self._tokens_before) / max(elapsed, 1e-9)
 
+    @property
+    def tokens_per_cpu_second(self) -> float:
+        """The same by the process's CPU time: what a busy machine leaves comparable."""
+        used = time.process_time() - self._cpu_started - self._cpu_measuring
+        return (self.tokens - self._tokens_before) / max(used, 1e-9)
+
     def begin(self, step: int) -> None:
         """The clock starts; a run from the base measures the held-out loss before it learns."""
         self._started, self._measuring = time.monotonic(), 0.0
+        self._cpu_started, self._cpu_measuring = time.process_time(), 0.0
         self._saved = self._started
         if step == 0:
             self.first_held_out_loss = self._measure()
@@ -77,9 +85,10 @@ class Watch:
             self.loss_tokens += int((batch["labels"][:, 1:] != -100).sum())
 
     def _measure(self) -> float | None:
-        begin = time.monotonic()
+        begin, cpu = time.monotonic(), time.process_time()
         self.held_out_loss = self._fresh = self.measure()
         self._measuring += time.monotonic() - begin
+        self._cpu_measuring += time.process_time() - cpu
         return self.held_out_loss
 
     def count_skipped(self, skipped: bool) -> None:

@@ -144,7 +144,7 @@ def adapter_entries(shape: Shape, config: TrainConfig) -> int:
 
 
 def layer_bytes(shape: Shape, config: TrainConfig, tokens: int, width: int) -> float:
-    """What one layer keeps for backward of `tokens` tokens, matrices `width` bytes wide.
+    """What one layer keeps for backward of `tokens` tokens of one record, `width` bytes an entry.
 
     With the lean functions: both norms' float32 input, x once for q, k and v (they share it), q,
     repeated k and v, attention's output twice, one row sum a head; x, gate and up of the MLP; the
@@ -180,9 +180,12 @@ def needed(
     `width` is bytes of a matrix entry (2, or 4 for a CPU without bfloat16). On a CPU the base is
     held unpacked too where it is small, and AdamW keeps both moments in float32.
     """
+    from distill.train.attention import LONGEST_BY_HAND
     from distill.train.lean import KEEP_UNPACKED
 
     one, entries = layer_bytes(shape, config, tokens, width), adapter_entries(shape, config)
+    if not on_gpu and width == 2 and "records" in config.levers:
+        one += tokens * min(tokens, LONGEST_BY_HAND) * shape.heads * width
     kept = (shape.layers - recomputed) * one + (one if recomputed else 0)
     largest = max(a * b for a, b in shape.inputs().values()) * width
     unpacked = "lean" in config.levers and not on_gpu and shape.linear_entries < KEEP_UNPACKED
