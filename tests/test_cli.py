@@ -7,8 +7,9 @@ import stat
 import sys
 
 import pytest
+import typer.main
 
-from agent.cli import _home_first
+from agent.cli import _home_first, app
 from agent.juniors import Junior, converse
 from tests import homes
 from tests.homes import ROOT, here, small_home
@@ -33,6 +34,19 @@ def test_every_record_is_accounted_for_and_twice_adds_nothing(home):
         kept = sum(counts[k] for k in ("messages", "updated", "duplicates", "rejects"))
         assert counts["read"] == kept + sum(counts["skipped"].values())
         assert counts["messages"] == 0 and counts["duplicates"] > 0
+
+
+def test_every_command_has_json_and_says_in_a_line_what_it_does():
+    commands, without = typer.main.get_command(app).commands, []
+    for name, command in commands.items():
+        parts = getattr(command, "commands", {name: command})
+        without += [part for part, c in parts.items() if not _has(c, "--json")]
+        assert len(command.help.splitlines()[0]) <= 65, name  # what `junior --help` has room for
+    assert sorted(without) == ["mcp", "run"]
+
+
+def _has(command, flag):
+    return any(flag in parameter.opts for parameter in command.params)
 
 
 def test_what_the_agent_logs_is_found_and_the_same_key_is_one_message(home):

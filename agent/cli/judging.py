@@ -17,7 +17,7 @@ def compare(
     results: Annotated[bool, typer.Option("--results", help="Only what was voted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Which of these did the agent write? A blind test; it goes on where it stopped."""
+    """Which of these did the agent write? A blind test."""
     from agent.compare import in_words, open_comparison, vote_in_terminal
 
     config = the_config()
@@ -40,7 +40,7 @@ def study(
     generation: Annotated[str, typer.Argument(help="A generation or night.")] = "",
     as_json: Json = False,
 ) -> None:
-    """The study questions of personal fine-tuning, asked of a junior."""
+    """Ask a junior the questions of studies on fine-tuning."""
     from agent.study import in_words
     from agent.study import study as ask
 

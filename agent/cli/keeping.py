@@ -19,7 +19,7 @@ def backup(
     if_due: Annotated[bool, typer.Option("--if-due", help="Only a day after the last.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Save memory, both toml files and the current adapter in one file; tried by a restore."""
+    """Save memory, settings and the current adapter in one file."""
     from agent.backup import backup_if_due, make_backup
 
     now = datetime.now(UTC)
@@ -39,7 +39,7 @@ def restore(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup back, make the junior's model again and publish it."""
+    """Put a backup back and make the junior's model again."""
     from agent.restore import newest, restore_home
 
     found = restore_home(

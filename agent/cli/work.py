@@ -17,7 +17,7 @@ def rewrite(
     generation: Annotated[str, typer.Option(help="A generation or a night.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Put a text into the agent's own voice; what would lose a fact stays as it is."""
+    """Put a text into the agent's own voice, its facts kept."""
     from agent.serve.desk import rewrite_text
 
     try:
@@ -37,7 +37,7 @@ def serve(
     link: Annotated[bool, typer.Option("--link", help="A new link to a running page.")] = False,
     as_json: Json = False,
 ) -> None:
-    """One endpoint for programs, tools and people, on this machine alone."""
+    """The endpoint of this machine: programs, tools, a page."""
     from agent.serve import app as door
 
     if link:
