@@ -93,7 +93,7 @@ SHAPES: dict[str, tuple[str, str, Callable[[Words], Iterator[bytes]], bytes, flo
     "whatsapp": ("whatsapp", "WhatsApp Chat with Pell.txt", _whatsapp, b"", 1),
     "corpus": ("corpus", "a.txt", _text, b"", 1),
     "journal": ("journals", "a.md", _text, b"", 1),
-    "journal of 32 MB": ("journals", "a.md", _text, b"", 0.0167),
+    "journal of 16 MB": ("journals", "a.md", _text, b"", 0.0083),
 }
 
 

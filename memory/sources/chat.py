@@ -17,7 +17,7 @@ from memory.sources.html import depth_of, html_to_text
 CHUNK_BYTES = 64 * 2**10
 LARGEST_TEXT = 16 * 2**20  # characters in one object: no message is longer
 LARGEST_VALUE = 8 * 2**20  # bytes of one string
-LARGEST_PAGE_BYTES = 32 * 2**20
+LARGEST_PAGE_BYTES = 16 * 2**20
 LONGEST_LINE = 2**20
 NUMBER = b"0123456789+-.eE"
 LONGEST_PATH, DEEPEST = 300, 200

@@ -185,7 +185,7 @@ def _json_lines(lines: Iterator[str], path: str, file: Path) -> Iterator[Record]
 
 
 def _joined(lines: Iterator[str]) -> Iterator[str]:
-    """Lines that came in parts, whole again up to 32 MiB."""
+    """Lines that came in parts, whole again up to 16 MiB."""
     parts: list[str] = []
     size = 0
     for part in lines:

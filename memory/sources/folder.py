@@ -9,7 +9,7 @@ from pathlib import Path
 
 from memory.message import Skipped, Unreadable
 
-LARGEST_TEXT_BYTES = 32 * 2**20  # more is no text somebody wrote in one piece
+LARGEST_TEXT_BYTES = 16 * 2**20  # more is no text somebody wrote in one piece
 
 # Hidden files, editors' backups and locks, half-written files: never listed, never counted.
 PASSED_OVER = re.compile(
