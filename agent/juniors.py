@@ -90,9 +90,10 @@ class Junior:
             "generation": self.generation,
         }
 
-    def stream(self, history: list[dict]) -> Iterator[str]:
+    def stream(self, history: list[dict], seed: int = 0) -> Iterator[str]:
+        """The answer piece by piece; another `seed` draws another one."""
         return self.runner.stream(
-            self._messages(history), max_tokens=600, temperature=self.temperature
+            self._messages(history), max_tokens=600, temperature=self.temperature, seed=seed
         )
 
     def _messages(self, history: list[dict]) -> list[dict]:
@@ -190,6 +191,7 @@ def converse(junior: Junior) -> None:
     commands = "/card /again /generation, end with /quit or Ctrl-D"
     print(f"{junior.generation}; {commands}")
     history: list[dict] = []
+    seed = 0
     while True:
         try:
             line = input("> ").strip()
@@ -201,19 +203,30 @@ def converse(junior: Junior) -> None:
             print(junior.card if line == "/card" else junior.generation)
             continue
         if line == "/again":
-            history = history[:-1]
+            history, seed = history[:-1], seed + 1
         elif line.startswith("/"):
             print(f"{line} is no command; {commands}")
         elif line:
             history.append({"role": "user", "content": line})
         if history and history[-1]["role"] == "user":
-            history.append({"role": "assistant", "content": _print_stream(junior, history)})
+            said = _print_stream(junior, history, seed)
+            if said:
+                history.append({"role": "assistant", "content": said})
+            else:
+                history.pop()
 
 
-def _print_stream(junior: Junior, history: list[dict]) -> str:
+def _print_stream(junior: Junior, history: list[dict], seed: int) -> str:
+    """What was said: all of it, up to Ctrl-C, or nothing where the runner failed, which is told."""
     said = []
-    for piece in junior.stream(history):
-        said.append(piece)
-        print(piece, end="", flush=True)
+    try:
+        for piece in junior.stream(history, seed):
+            said.append(piece)
+            print(piece, end="", flush=True)
+    except KeyboardInterrupt:
+        print(" ...", end="")
+    except UserError as error:
+        said = []
+        print(f"\njunior: {error}", file=sys.stderr)
     print()
     return "".join(said)

@@ -244,8 +244,10 @@ def config_words(values: dict[str, dict], origin: bool) -> str:
 
 
 def generations_table(found: dict):
-    columns = ["id", "created_at", "verdict", "scores", "bytes", "tag", "current", "pinned"]
-    rows = [[_cell(row.get(column)) for column in columns] for row in found["generations"]]
+    columns = ["id", "created_at", "verdict", "scores", "bytes", "kept", "tag", "digest"]
+    columns += ["current", "pinned"]
+    short = [row | {"digest": row["digest"][:12]} for row in found["generations"]]
+    rows = [[_cell(row.get(column)) for column in columns] for row in short]
     return table(columns, rows, "nothing has been released yet")
 
 
