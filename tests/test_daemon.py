@@ -9,8 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from distill.ollama import Ollama
+from distill.release import publish
 from memory.db import open_database
+from tests.fake_ollama import FakeOllama
 from tests.homes import ROOT, junior, small_home, until
+from tests.release_house import CARD, CONFIG, Base
+from tests.tiny_gguf import make_night
 
 
 @pytest.fixture
@@ -18,13 +23,13 @@ def home(tmp_path):
     return small_home(tmp_path, journals=3)
 
 
-def start(home):
+def start(home, **environment):
     daemon = subprocess.Popen(
         [sys.executable, "-m", "agent.cli", "--home", str(home), "run"],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"JUNIOR_PUBLISH_OLLAMA": "off"},
+        env=os.environ | {"JUNIOR_PUBLISH_OLLAMA": "off"} | environment,
     )
     assert until(lambda: count(home, "select count(*) from messages where source = 'relay'"), 15)
     return daemon
@@ -89,3 +94,21 @@ def test_a_due_night_starts_by_itself(home, tmp_path):
     attempted = until(lambda: count(home, "select coalesce(sum(attempts), 0) from periods"), 15)
     said = stop(daemon)
     assert attempted and "starting the night" in said
+
+
+def test_a_backup_is_made_and_a_wrong_latest_is_mended(home, tmp_path):
+    """The first tick does both, by children of the daemon."""
+    with FakeOllama() as server:
+        make_night(home, "2026-11-20", seed=20)
+        with open_database(home / "memory.db") as db:
+            told = {"base": Base(), "card": CARD, "config": CONFIG, "server": Ollama(server.url)}
+            publish(db, home, "2026-11-20", **told)
+        del server.models["junior:latest"]
+        host = {"OLLAMA_HOST": server.url.removeprefix("http://"), "JUNIOR_PUBLISH_OLLAMA": "auto"}
+        daemon = start(home, **host)
+        saved = until(lambda: list((home / "backups").glob("junior-*.tar")), 20)
+        stop(daemon)
+        daemon = start(home, **host)  # the next tick would come in a minute
+        mended = until(lambda: "junior:latest" in server.models, 20)
+        stop(daemon)
+        assert saved and mended
