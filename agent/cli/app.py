@@ -44,7 +44,9 @@ def _root(
 def the_config(**flags: object):
     from agent.config import load_config
 
-    given = {key.replace("__", "."): value for key, value in flags.items() if value}
+    given = {
+        key.replace("__", "."): value for key, value in flags.items() if value not in ("", None)
+    }
     return load_config(home_path(), given)
 
 

@@ -34,16 +34,18 @@ def rewrite(
 
 @app.command()
 def serve(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
     link: Annotated[bool, typer.Option("--link", help="A new link to a running page.")] = False,
     as_json: Json = False,
 ) -> None:
     """The endpoint of this machine: programs, tools, a page."""
     from agent.serve import app as door
 
+    config = the_config(serve__port=port)
     if link:
-        show.out({"link": door.new_link(the_config())}, as_json, "{link}")
+        show.out({"link": door.new_link(config)}, as_json, "{link}")
     else:
-        door.serve(the_config(), lambda where: show.out({"link": where}, as_json, "{link}"))
+        door.serve(config, lambda where: show.out({"link": where}, as_json, "{link}"))
 
 
 @app.command()
