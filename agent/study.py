@@ -1,7 +1,9 @@
 """The study questions of personal fine-tuning, asked of one junior, each with what it rests on."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -17,16 +19,23 @@ from distill.evaluate.runner import OpenRunner, Runner
 from distill.evaluate.style import gram_rows
 from distill.identity import Identity, load_identity
 from memory.db import Database, all_messages, open_database
-from memory.files import write_atomic
+from memory.files import make_private_dir, write_atomic
 
 Progress = Callable[[dict], None]
-ASKED, SCORED, LOOKED_UP = 60, 80, 400
+ASKED, SCORED, LOOKED_UP, CANARY_ROWS = 60, 80, 400, 1500
 
 
-def study(config: Config, generation: str, *, progress: Progress = lambda event: None) -> dict:
+def study(
+    config: Config,
+    generation: str,
+    *,
+    with_canaries: bool = False,
+    progress: Progress = lambda event: None,
+) -> dict:
     """Writes study.json beside the night's report and gives what it holds.
 
-    Raises UserError where the night has no model file.
+    `with_canaries` adds a second, short training, minutes or more. Raises UserError where the
+    night has no model file.
     """
     from agent.juniors import junior_folder
     from distill.base import resolve_base
@@ -45,6 +54,8 @@ def study(config: Config, generation: str, *, progress: Progress = lambda event:
         "inextricability": inextricability(taken_out, junior, Embedded),
         "replica": replica(config.nights_path),
     }
+    if with_canaries:
+        found["canaries"] = canaries(config, folder, progress)
     write_atomic(folder / "study.json", json.dumps(found, indent=1, ensure_ascii=False))
     return found
 
@@ -153,7 +164,7 @@ def _with(folder: Path, ids: set[int]) -> list[dict]:
     return [row for row in _learnt(folder) if not ids.isdisjoint(row["ids"])]
 
 
-def _learnt(folder: Path) -> Iterable[dict]:
+def _learnt(folder: Path) -> list[dict]:
     """Training rows of a night that are made of messages."""
     try:
         lines = (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
@@ -208,6 +219,33 @@ def _recipe(night: Path) -> str:
         return ""
 
 
+def canaries(config: Config, folder: Path, progress: Progress) -> dict:
+    """Exposure of planted sentences after one epoch over rows of this night; the junior that
+    learnt them is deleted, whatever happens."""
+    from distill.base import resolve_base
+    from distill.embedded import Embedded
+    from distill.evaluate.canaries import canary_numbers, make_canaries, plant
+    from distill.gguf import export
+    from distill.train import train
+
+    base, card, seed = resolve_base(config.base.name, config.base.revision), read_card(folder), 0
+    planted, work = make_canaries(seed), folder / "canaries"
+    shutil.rmtree(work, ignore_errors=True)
+    make_private_dir(work)
+    try:
+        rows = plant(_learnt(folder)[:CANARY_ROWS], planted, card, seed)
+        write_atomic(work / "train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        shutil.copy(folder / "held_out.jsonl", work)
+        recipe = replace(config.train, epochs=1.0, max_tokens=0)  # repeats are repeats
+        train(work, base, recipe, seed=seed, progress=progress)
+        (file,) = export(base, work / "adapter", work, name="canaries", config=config.export,
+                         provenance={"night": folder.name})[:1]  # fmt: skip
+        with Embedded(work / file.name) as runner:
+            return canary_numbers(runner, planted, card, seed) | {"rows": len(rows)}
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
 QUESTIONS = {
     "inextricability": "Can something learnt be taken out again? Loss on it after against before",
     "steerability": "Does an instruction win against habit? Share of sixty that were followed",
@@ -231,4 +269,9 @@ def in_words(found: dict) -> str:
             f", {key} {one[key]:.2f}" for key in ("base", "retrieval") if one.get(key) is not None
         )
         lines.append(f"  {one['value']:.2f} of {one['n']}{span}{beside}")
+    if "canaries" in found:
+        lines += ["", "canaries: How often must a thing be said to be remembered? Exposure, bits"]
+        for repeats, one in found["canaries"]["exposure"].items():
+            lines.append(f"  planted {repeats} times: {one['value']:.2f} of {one['n']}")
+        lines.append(f"  planted against never planted: AUC {found['canaries']['auc']:.2f}")
     return "\n".join(lines)

@@ -170,7 +170,7 @@ def test_the_gate_asks_a_real_file(night, tmp_path, monkeypatch):
                 free_texts=4,
                 voice_texts=4,
                 secret_prompts=4,
-            )  # fmt: skip
+            )
         ),
         seed=0,
     )

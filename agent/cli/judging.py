@@ -45,5 +45,5 @@ def study(
     from agent.study import study as ask
 
     with show.progress("study") as tell:
-        found = ask(the_config(), generation, progress=tell)
+        found = ask(the_config(), generation, with_canaries=canaries, progress=tell)
     show.out(found, as_json, in_words)

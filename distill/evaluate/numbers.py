@@ -85,17 +85,21 @@ class Told:
         def written(texts: Sequence[str]) -> list[Written]:
             return [Written(masked(text, names)) for text in texts if text.strip()]
 
-        own = {
-            row["messages"][-1]["content"]: row.get("month", "")
-            for row in (*self.material.train, *self.material.held_out)
-            if row.get("view") not in ("identity", "replay")
-        }
+        def of_rows(rows: Sequence[dict]) -> list[Written]:
+            own = {
+                row["messages"][-1]["content"]: row.get("month", "")
+                for row in rows
+                if row.get("view") not in ("identity", "replay")
+            }
+            return [Written(masked(text, names), month) for text, month in own.items()]
+
         others = self.material.others
         return Voices(
-            [Written(masked(text, names), month) for text, month in own.items()],
+            of_rows(self.material.train),
             [Written(masked(one["text"], names), one["month"]) for one in others],
             written(self.base.voice),
             written(self.junior.voice),
+            of_rows(self.material.held_out),
         )
 
     def _voice(self, no_current: str) -> Numbers:

@@ -33,12 +33,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Voices:
-    """What is compared: the owner's texts, others', and what base and junior answered."""
+    """What is compared: the owner's texts, others', and what base and junior answered.
+
+    `held_out` are own texts that nobody learnt from, the answers the junior's are set beside.
+    """
 
     own: Sequence[Written]
     others: Sequence[Written]
     base: Sequence[Written]
     junior: Sequence[Written]
+    held_out: Sequence[Written] = ()
 
 
 def delta_numbers(voices: Voices, *, seed: int, most: int = BAG_WORDS) -> dict | None:
@@ -101,29 +105,34 @@ def _distances(tokens: dict[str, list[str]], size: int, seed: int) -> dict[str, 
 def verifier_numbers(voices: Voices, *, seed: int) -> dict | None:
     """AUC of the 4-gram verifier: how surely it tells the owner's own text from the junior's.
 
-    The verifier learns own against others and base; each month of own text (and a fold of the rest)
-    is scored by one that never saw it. `value` .5: not to be told apart, 1: always. `tells`: the
-    same AUC for others, `base` for the base. None where a voice has too few pieces, and
-    `usable` False where it cannot even tell the owner from others.
+    The verifier learns own against others and base. It is calibrated leave-one-month-out: `tells`
+    is the AUC of own months it never saw against others', `base` the same against the base's
+    answers. `value` sets the junior's answers beside own held-out ones, which no fold has seen
+    either (beside the left-out months where these are too few): .5 not to be told apart, 1 always.
+    None where a voice has too few pieces; `usable` is False where others are not even told.
     """
-    own, others = _pieces(voices.own, seed), _pieces(voices.others, seed + 1)
-    base, junior = _pieces(voices.base, seed + 2), _pieces(voices.junior, seed + 3)
-    if min(len(own), len(others), len(junior)) < LEAST_CHUNKS:
+    voices_of = {
+        name: _pieces(getattr(voices, name), seed + place)
+        for place, name in enumerate(("own", "others", "base", "junior", "held_out"))
+    }
+    if min(len(voices_of[name]) for name in ("own", "others", "junior")) < LEAST_CHUNKS:
         return None
-    scored = _fold_scores({"own": own, "others": others, "base": base, "junior": junior})
-    value = auc(scored["own"], scored["junior"])
+    scored = _fold_scores(voices_of)
+    newer = len(scored["held_out"]) >= LEAST_CHUNKS
+    mine = scored["held_out"] if newer else scored["own"]
     tells = auc(scored["own"], scored["others"])
     of_base = auc(scored["own"], scored["base"]) if scored["base"] else None
+    note = f"beside {len(mine)} pieces of {'held-out' if newer else 'left-out'} own text"
+    note += f"; it tells others at {tells:.2f}"
     return {
-        "value": value,
-        "n": len(junior),
-        "interval": _auc_interval(scored["own"], scored["junior"], seed),
+        "value": auc(mine, scored["junior"]),
+        "n": len(scored["junior"]),
+        "interval": _auc_interval(mine, scored["junior"], seed),
         "tells": tells,
-        "tells_n": len(others),
+        "tells_n": len(scored["others"]),
         "base": of_base,
         "usable": tells >= TELLS,
-        "note": f"it tells others at {tells:.2f}"
-        + (f", the base at {of_base:.2f}" if of_base is not None else ""),
+        "note": note + (f", the base at {of_base:.2f}" if of_base is not None else ""),
     }
 
 
@@ -147,10 +156,10 @@ def folds_of(own: Sequence[Written]) -> list[int]:
 
 
 def _fold_scores(voices: dict[str, list[Written]]) -> dict[str, list[float]]:
-    """Scores of every piece by a verifier that never saw it; the junior's by the mean of all."""
+    """Scores of every piece by a verifier that never saw it; where none did, by the mean of all."""
     import numpy as np
 
-    order = ("own", "others", "base", "junior")
+    order = ("own", "others", "base", "junior", "held_out")
     learnt = sum(len(voices[name]) for name in order[:3])
     texts = [one.text for name in order for one in voices[name]]
     ends = np.cumsum([len(voices[name]) for name in order])[:-1]
@@ -158,14 +167,15 @@ def _fold_scores(voices: dict[str, list[Written]]) -> dict[str, list[float]]:
     of_own = np.array(folds_of(voices["own"]))
     count = of_own.max() + 1
     of = {"own": of_own} | {n: np.arange(len(voices[n])) % count for n in ("others", "base")}
-    scored: dict[str, list[float]] = {name: [] for name in order}
+    scored: dict[str, list] = {name: [] for name in order}
     for fold in range(count):
         foreign = np.vstack([rows[name][of[name] != fold] for name in ("others", "base")])
         weights = verifier(rows["own"][of_own != fold], foreign)
         for name, folds in of.items():
             scored[name] += (rows[name][folds == fold] @ weights).tolist()
-        scored["junior"].append(rows["junior"] @ weights)
-    return scored | {"junior": np.mean(scored["junior"], axis=0).tolist()}
+        for name in order[3:]:
+            scored[name].append(rows[name] @ weights)
+    return scored | {name: np.mean(scored[name], axis=0).tolist() for name in order[3:]}
 
 
 def _auc_interval(positive: Sequence[float], negative: Sequence[float], seed: int) -> Interval:
