@@ -1,5 +1,6 @@
 """The card before training: one trainer on it, Ollama unloaded, memory free; a fake nvidia-smi."""
 
+import contextlib
 import os
 from dataclasses import replace
 
@@ -95,3 +96,19 @@ def test_a_model_another_client_loads_again_defers_the_night(fake_ollama, tmp_pa
     ):
         pass
     assert caught.value.exit_code == 75
+
+
+def test_another_clients_answer_is_not_cut_by_our_unloading(live_ollama, model, tmp_path):  # noqa: F811
+    server = Ollama(live_ollama.url)
+    put(server, model)
+    answer = server.stream("junior:1", QUESTION, max_tokens=300, temperature=1.0)
+    said = next(answer)
+    told = {"patience_seconds": 0, "unload_seconds": 0.2}
+    with (
+        contextlib.suppress(BusyError),
+        the_card(config(tmp_path, server.url), tmp_path / "0", **told),
+    ):
+        pass
+    assert said + "".join(answer)  # raises where it breaks off
+    with the_card(config(tmp_path, server.url), tmp_path / "0", 0):
+        assert server.running() == {}
