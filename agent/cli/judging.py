@@ -38,6 +38,7 @@ def compare(
 @app.command()
 def study(
     generation: Annotated[str, typer.Argument(help="A generation or night.")] = "",
+    canaries: Annotated[bool, typer.Option("--canaries", help="Train once more, briefly.")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a junior the questions of studies on fine-tuning."""
