@@ -164,7 +164,7 @@ def in_words(found: dict) -> str:
     if last:
         ended = f"{last['verdict']}: {last['reason']}" if last["reason"] else last["verdict"]
         lines.append(f"The last night was {last['id']}, {ended.rstrip('.')}.")
-        if last["verdict"] not in (*FINISHED, "running"):
+        if last["verdict"] not in (*FINISHED, "running") and "--resume" not in ended:
             lines.append("`junior night --resume` goes on with it.")
     if found["paused_until"] == FOREVER:
         return "\n".join([*lines, *found["problems"], "Paused until `junior unpause`."])
