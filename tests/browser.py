@@ -7,8 +7,6 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,43 @@ FLAGS = (
     "--hide-scrollbars", "--disable-background-networking", "--remote-debugging-pipe",
 )  # fmt: skip
 PATIENCE_SECONDS = 30.0
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 
 
 class Browser:
     """One page. `errors` are what its console and its scripts complained about."""
 
-    def __init__(self, reading: int, writing: int) -> None:
-        self._reading, self._writing = reading, writing
+    def __init__(self, profile: Path) -> None:
+        """`profile` is a folder of its own; the test is skipped where no Chromium is installed."""
+        self.profile = profile
+        self.errors: list[str] = []
         self._numbers, self._held = itertools.count(1), b""
         self._session: str | None = None
-        self.errors: list[str] = []
+
+    def __enter__(self) -> "Browser":
+        if CHROMIUM is None:
+            pytest.skip("no Chromium here")
+        self._reading, theirs_out = os.pipe()
+        theirs_in, self._writing = os.pipe()
+        command = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", command, "bash", CHROMIUM, *FLAGS, f"--user-data-dir={self.profile}"],
+            pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(theirs_in)
+        os.close(theirs_out)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        os.close(self._reading)
+        os.close(self._writing)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command of the DevTools protocol (chromedevtools.github.io) and its result."""
@@ -64,7 +84,7 @@ class Browser:
         if event.get("method") == "Runtime.consoleAPICalled" and told["type"] == "error":
             self.errors.append(json.dumps(told["args"]))
 
-    def open(self, url: str) -> None:
+    def go(self, url: str) -> None:
         """Navigate and wait until the page is complete."""
         self.run("window.before = true")
         self.call("Page.navigate", url=url)
@@ -109,26 +129,3 @@ class Browser:
         """What is seen, as a PNG."""
         data = self.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
-
-
-@contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own; the test is skipped where no Chromium is installed."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
-    ours_in, theirs_out = os.pipe()
-    theirs_in, ours_out = os.pipe()
-    command = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
-    process = subprocess.Popen(
-        ["bash", "-c", command, "bash", CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
-        pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(theirs_in)
-    os.close(theirs_out)
-    try:
-        yield Browser(ours_in, ours_out)
-    finally:
-        process.terminate()
-        process.wait(20)
-        os.close(ours_in)
-        os.close(ours_out)
