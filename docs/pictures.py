@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.config import load_config
-from tests.browser import Browser, browser
+from tests.browser import Browser
 from tests.serving import Served, served
 
 ROOT = Path(__file__).parent.parent
@@ -20,18 +20,18 @@ FOLDER = ROOT / "docs" / "pictures"
 
 def take(page: Browser, door: Served) -> None:
     """Where things stand, and its dataset; generations and search on a phone, dark."""
-    page.open(f"{door.url}/login?code={door.codes.new()}")
+    page.go(f"{door.url}/login?code={door.codes.new()}")
     page.size(1000, 760)
     for name, path in {"now": "/", "dataset": "/dataset#they"}.items():
-        page.open(door.url + path)
+        page.go(door.url + path)
         page.picture(FOLDER / f"{name}.png")
     page.size(390, 760, dark=True, phone=True)
     for name, path in {
         "generations-phone": "/#generations",
         "search-phone": "/search?q=lamp",
     }.items():
-        page.open("about:blank")
-        page.open(door.url + path)
+        page.go("about:blank")
+        page.go(door.url + path)
         page.picture(FOLDER / f"{name}.png")
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         free = replace(config, serve=replace(config.serve, port=0))
-        with served(free) as door, browser(Path(profile)) as page:
+        with served(free) as door, Browser(Path(profile)) as page:
             take(page, door)
 
 

@@ -12,7 +12,7 @@ from agent.serve.pages import VIEWS
 from distill.release import current_generation
 from memory.db import open_database
 from memory.ingest import log_message
-from tests.browser import browser
+from tests.browser import Browser
 from tests.fake_llm import FakeLLM
 from tests.serving import served, wren_home
 
@@ -57,8 +57,8 @@ def door(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(door, tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        found.open(f"{door.url}/login?code={door.codes.new()}")
+    with Browser(tmp_path_factory.mktemp("profile")) as found:
+        found.go(f"{door.url}/login?code={door.codes.new()}")
         yield found
 
 
@@ -91,7 +91,7 @@ def test_no_page_asks_for_anything_from_elsewhere(door):
 
 def test_every_view_loads_without_a_complaint_and_runs_no_strangers_script(door, page):
     for path in (*VIEWS, "/search?q=heron", f"/nights/{NIGHTS[-1]}"):
-        page.open(door.url + path)
+        page.go(door.url + path)
         assert page.run("document.title") and not page.run("window.robbed")
     assert page.errors == []
 
@@ -100,7 +100,7 @@ def test_every_view_loads_without_a_complaint_and_runs_no_strangers_script(door,
 def test_a_phone_scrolls_no_view_sideways(door, page, dark):
     page.size(360, 740, dark=dark, phone=True)
     for path in VIEWS:
-        page.open(door.url + path)
+        page.go(door.url + path)
         wide = page.run("document.documentElement.scrollWidth")
         paper = page.run("getComputedStyle(document.body).backgroundColor")
         assert wide <= 360 and (paper == "rgb(22, 24, 28)") == dark
@@ -108,7 +108,7 @@ def test_a_phone_scrolls_no_view_sideways(door, page, dark):
 
 
 def test_the_keyboard_reaches_everything(door, page):
-    page.open(door.url)
+    page.go(door.url)
     wanted = page.run("document.querySelectorAll('a, button, input, select, textarea').length")
     reached = set()
     for _ in range(wanted + 2):
@@ -121,7 +121,7 @@ def test_the_keyboard_reaches_everything(door, page):
 
 
 def test_roll_back_works_from_the_keyboard(door, page):
-    page.open(door.url)
+    page.go(door.url)
     page.run(f"document.querySelector('form[action*=\"{NIGHTS[0]}/rollback\"] button').focus()")
     page.press("Enter", "\r")
     page.until(f"document.querySelector('tr.current')?.innerText.includes('{NIGHTS[0]}')")
@@ -131,7 +131,7 @@ def test_roll_back_works_from_the_keyboard(door, page):
 
 
 def test_a_chat_is_answered_as_text_and_never_as_markup(door, page):
-    page.open(f"{door.url}/chat")
+    page.go(f"{door.url}/chat")
     page.run("document.querySelector('textarea').focus()")
     page.call("Input.insertText", text="Hello.")
     page.press("Enter", "\r")
@@ -141,7 +141,7 @@ def test_a_chat_is_answered_as_text_and_never_as_markup(door, page):
 
 
 def test_a_running_night_moves_on_the_page(door, page):
-    page.open(door.url)
+    page.go(door.url)
     with open_database(door.config.database_path) as db:
         db["nights"].insert(
             {"id": "2026-11-22", "started_at": "2026-11-22T03:30:00+00:00", "stage": "curate",
