@@ -14,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from agent.schedule import BackupConfig, ScheduleConfig
 from agent.serve.config import ServeConfig
+from agent.tell import TellConfig
 from distill.base import BaseConfig
 from distill.curate import CurateConfig
 from distill.evaluate.gate import GateConfig
@@ -35,6 +36,7 @@ class Config:
     base: BaseConfig = field(default_factory=BaseConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     backup: BackupConfig = field(default_factory=BackupConfig)
+    tell: TellConfig = field(default_factory=TellConfig)
     curate: CurateConfig = field(default_factory=CurateConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
@@ -64,6 +66,7 @@ SECTIONS: dict[str, type] = {
     "base": BaseConfig,
     "schedule": ScheduleConfig,
     "backup": BackupConfig,
+    "tell": TellConfig,
     "curate": CurateConfig,
     "train": TrainConfig,
     "export": ExportConfig,

@@ -174,7 +174,7 @@ class Daemon:
 
 def run_daemon(config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
     """Runs until SIGTERM; exit code 0. Raises BusyError when another daemon has this home."""
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    _start_log()
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     make_private_dir(config.home)
     with Lock(config.home / "daemon.lock", "a daemon is running for this home"):
@@ -185,6 +185,14 @@ def run_daemon(config: Config, clock: Callable[[], datetime] = lambda: datetime.
             signal.signal(number, lambda *_: daemon.stopping.set())
         daemon.run()
     return 0
+
+
+def _start_log() -> None:
+    """To standard error; under systemd each line begins with its priority (sd-daemon(3))."""
+    for level, priority in ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)):
+        if "JOURNAL_STREAM" in os.environ:
+            logging.addLevelName(level, f"<{priority}>")
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
 
 
 def _mark_first_seen(config: Config, now: datetime) -> None:

@@ -1,14 +1,24 @@
 """What people ask of nights: one now, one if due, a report, the messages behind a row, a pause."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import Config
-from agent.night import EXIT_CODES, STAGES, run_night, stop_night
+from agent.night import EXIT_CODES, STAGES, NightResult, run_night, stop_night
 from agent.schedule import due, period_of
-from agent.status import CLOCK_SLACK, FOREVER, list_nights, note_clock, read_history, set_state
+from agent.status import (
+    CLOCK_SLACK,
+    FOREVER,
+    list_nights,
+    note_clock,
+    read_history,
+    set_state,
+    status,
+)
+from agent.tell import tell_night, write_textfile
 from memory.db import open_database
 from memory.errors import BusyError, UsageError, UserError
 
@@ -44,7 +54,18 @@ def night_command(
         if if_due:
             count_attempt(config, now, -1)
         raise
+    if trigger != "hand":
+        _tell(config, result, now)
     return result.as_json() | {"exit_code": EXIT_CODES[result.verdict]}
+
+
+def _tell(config: Config, result: NightResult, now: datetime) -> None:
+    """What cannot be told does not fail the night; it is said on standard error."""
+    try:
+        write_textfile(config, status(config, now), now)
+        tell_night(config, result.night, result.verdict, result.reason)
+    except UserError as error:
+        print(f"junior: {error}", file=sys.stderr)
 
 
 def ask(config: Config, now: datetime) -> tuple[bool, str, bool]:
