@@ -73,17 +73,43 @@ def _disk(config: Config) -> Iterator[Check]:
 
 
 def _gpu(config: Config) -> Iterator[Check]:
-    """Asked of the driver's own tool: importing torch for it would take seconds."""
+    """What the GPU is, which path each part of training takes on it, and what its memory buys.
+
+    Asked of the driver's own tool: importing torch for it would take seconds.
+    """
+    from distill.train.paths import memory_plan, paths
+
+    name, total, capability = _ask_driver()
+    if capability is None:
+        tiny = config.base.name == "tiny"
+        yield _check("GPU", tiny, name,
+                     "a 3B wants an 8 GB NVIDIA GPU; --base tiny needs none")  # fmt: skip
+    else:
+        yield _check("GPU", True, f"{name}, {total / 1e9:.1f} GB, compute {capability}", "")
+    for part, path in paths(capability).items():
+        yield _check(f"training: {part}", True, path, "")
+    try:
+        plan = memory_plan(config.base.name, config.base.revision, config.train, total)
+        yield _check("training: memory", True, plan, "")
+    except UserError as error:
+        advice = "set train.vram_budget_gb, or take a smaller base (`junior base list`)"
+        yield _check("training: memory", False, str(error), advice)
+
+
+def _ask_driver() -> tuple[str, float, tuple[int, int] | None]:
+    """(name or why there is none, bytes of memory, compute capability) of the first GPU."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        tiny = config.base.name == "tiny"
-        yield _check("GPU", tiny, "none (no NVIDIA driver)",
-                     "a 3B wants an 8 GB NVIDIA GPU; --base tiny needs none")  # fmt: skip
-        return
-    query = ["--query-gpu=name,memory.total,memory.free,compute_cap", "--format=csv,noheader"]
+        return "none (no NVIDIA driver)", 0.0, None
+    query = ["--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"]
     answer = subprocess.run([tool, *query], capture_output=True, text=True, timeout=20)
-    yield _check("GPU", answer.returncode == 0, answer.stdout.strip() or answer.stderr.strip(),
-                 "the driver does not answer: see `nvidia-smi`")  # fmt: skip
+    try:
+        name, total, capability = answer.stdout.splitlines()[0].split(", ")
+        major, minor = capability.split(".")
+        return name, float(total) * 2**20, (int(major), int(minor))
+    except (IndexError, ValueError):
+        said = (answer.stderr or answer.stdout).strip().splitlines()[:1]
+        return f"the driver does not answer: {said[0] if said else 'no word'}", 0.0, None
 
 
 def _base(config: Config) -> Iterator[Check]:

@@ -60,7 +60,10 @@ def train(config: Config, folder: Path, tell: Tell) -> str:
     from distill.train import train as fit
 
     base = resolve_base(config.base.name, config.base.revision)
-    return str(fit(folder, base, config.train, seed=config.train.seed, progress=tell))
+    settings, window = config.train, config.schedule.window_minutes
+    return str(
+        fit(folder, base, settings, seed=settings.seed, progress=tell, window_minutes=window)
+    )
 
 
 def export(config: Config, folder: Path, tell: Tell) -> str:
@@ -78,7 +81,11 @@ def export(config: Config, folder: Path, tell: Tell) -> str:
         folder,
         name=f"{config.publish.name}-{folder.name}",
         config=config.export,
-        provenance={"night": folder.name, "dataset": manifest["dataset_hash"]},
+        provenance={
+            "night": folder.name,
+            "dataset": manifest["dataset_hash"],
+            "recipe": json.loads((folder / "train.json").read_text())["recipe_hash"],
+        },
         split=split,
         progress=tell,
     )

@@ -8,6 +8,7 @@ import pytest
 from distill.base import APACHE_BASE, DEFAULT_BASE
 from distill.tokens import Record
 from distill.train import adapter, attention, lean, packing, precision, vram
+from distill.train.paths import memory_plan, paths
 from distill.train.precision import Precision
 from distill.train.recipes import TrainConfig, for_base
 from distill.train.trainer import Watch, build_trainer
@@ -212,3 +213,28 @@ def test_the_known_shapes_are_those_of_a_config_file():
         "head_dim": 128, "tie_word_embeddings": True, "max_position_embeddings": 262144,
     }  # fmt: skip
     assert vram.shape_of(json.loads(json.dumps(config))) == vram.KNOWN[APACHE_BASE]
+
+
+def test_the_plan_of_a_base_not_yet_fetched_comes_from_its_known_shape(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in PARAMETERS:
+        assert "within 8.0 GB: packs of 1,024" in memory_plan(name, "", TrainConfig(), 8.6e9)
+    assert memory_plan("owner/other", "", TrainConfig(), 8e9) == "planned once the base is fetched"
+    with pytest.raises(UserError, match="this base needs at least"):
+        memory_plan(DEFAULT_BASE, "", TrainConfig(), 2e9)
+
+
+def test_doctor_says_which_path_each_part_of_training_takes(tmp_path):
+    from agent.doctor import examine
+
+    (tmp_path / "config.toml").write_text('[base]\nname = "tiny"\n')
+    found = {check["name"]: check["found"] for check in examine(tmp_path)}
+    parts = {"precision", "attention", "loss head", "optimizer", "memory"}
+    assert {f"training: {part}" for part in parts} <= set(found)
+
+
+def test_turing_and_ampere_take_other_paths():
+    turing, ampere = paths((7, 5)), paths((8, 6))
+    assert "float16" in turing["precision"] and "bfloat16" in ampere["precision"]
+    assert "repeated" in turing["attention"] and "repeated" not in ampere["attention"]
+    assert "counted" in turing["overflow"]

@@ -248,3 +248,42 @@ def test_trap_4_the_fused_head_runs_on_this_gpu(make_trainer):
     adapter.to_float32(trainer.model)
     assert trainer.train().training_loss > 0
     assert trainer.args.optim == "paged_adamw_8bit"
+
+
+def test_trap_3_on_turing_heads_are_repeated_before_unmasked_attention(base):
+    import torch
+    import transformers.integrations.sdpa_attention as sdpa
+    from torch.overrides import TorchFunctionMode
+
+    grouped = []
+
+    class Watched(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if function is torch.nn.functional.scaled_dot_product_attention:
+                grouped.append(bool((kwargs or {}).get("enable_gqa")))
+            return function(*args, **(kwargs or {}))
+
+    model, ids = adapter.load_quantised(base, CPU), torch.arange(9)[None]
+    as_it_was = sdpa.use_gqa_in_sdpa
+    try:
+        with torch.no_grad(), Watched():
+            before = model(input_ids=ids).logits
+            assert not precision.repeat_heads_on((8, 0)) and precision.repeat_heads_on((7, 5))
+            after = model(input_ids=ids).logits
+    finally:
+        sdpa.use_gqa_in_sdpa = as_it_was
+    assert grouped == [True, True, False, False]
+    torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
+
+
+def test_trap_4_without_a_working_triton_the_head_folds_in_torch():
+    import torch
+    import trl.kernels.chunked_logprob as kernels
+
+    precision.project_loss_positions_only()
+    assert precision._triton_works() or not kernels._use_triton(torch.device("cuda"))
+
+
+def test_trap_9_the_adapter_is_written_beside_its_base_and_never_merged():
+    source = "".join(p.read_text() for p in Path(adapter.__file__).parent.glob("*.py"))
+    assert "merge_and_unload" not in source and "merge_adapter" not in source
