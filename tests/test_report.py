@@ -6,7 +6,7 @@ import pytest
 
 from distill.evaluate.plots import loss_curve, night_plots
 from distill.evaluate.report import own_pages, render_report, text_report
-from tests.browser import browser
+from tests.browser import Browser, needs_browser
 from tests.fake_runner import GOOD, MERIDIAN, row, run, write_night
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -136,14 +136,15 @@ def test_what_does_not_decide_is_named(report):
     assert "These are shown and do not decide here" in text and "No bound has been set" in text
 
 
+@needs_browser
 @pytest.mark.slow
 def test_the_page_fits_a_phone_and_a_desk_in_a_real_browser(report, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(render_report(report, manifest("I am Meridian."), METRICS, MERIDIAN))
     wide = "document.documentElement.scrollWidth"
     column = "document.querySelector('table.checks tbody tr:nth-child(2) th').offsetWidth"
-    with browser(tmp_path / "profile") as tab:
-        tab.open(path.as_uri())
+    with Browser(tmp_path / "profile") as tab:
+        tab.go(path.as_uri())
         for width, least in ((390, 300), (1000, 180)):
             tab.size(width, 800, phone=width < 600)
             tab.until(f"innerWidth == {width}")
