@@ -42,6 +42,12 @@ def _life(config) -> None:
     folder = config.nights_path / NIGHTS[-1]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "identity.toml").write_bytes(config.identity_path.read_bytes())
+    trials = [
+        {"key": f"{n:016x}", "question": f"Question {n}? {SCRIPT}", "newer": True,
+         "texts": {"own": f"mine {n}", "junior": f"its {n}", "base": f"none {n}"}}
+        for n in range(2)
+    ]  # fmt: skip
+    (folder / "compare.json").write_text(json.dumps(trials))
     (folder / "report.html").write_text("<!doctype html><title>A report</title><p>A report")
 
 
@@ -156,3 +162,16 @@ def test_a_running_night_moves_on_the_page(door, page):
         db["nights"].update("2026-11-22", {"verdict": "failed"})
     page.until("document.querySelector('#live').hidden && document.readyState === 'complete'")
     assert page.errors == []
+
+
+def test_a_comparison_is_voted_and_counted(door, page):
+    page.go(f"{door.url}/compare")
+    text = page.run("document.querySelector('main').innerText")
+    assert "Question 0" in text and "0 votes" in text
+    assert not any(word in text.split("So far")[0] for word in ("own", "its junior", "base"))
+    page.run("document.querySelectorAll('button')[1].focus()")
+    page.press("Enter", "\r")
+    page.until("document.querySelector('main').innerText.includes('Question 1')")
+    assert "1 votes" in page.run("document.querySelector('#result').innerText")
+    with open_database(door.config.database_path) as db:
+        assert db.execute("select count(*), max(trial) from votes").fetchone() == (1, "0" * 16)

@@ -1,4 +1,4 @@
-"""The pages for people: where things stand, nights, generations, dataset, sources, search, chat."""
+"""The pages for people: where things stand, dataset, sources, search, chat, the blind test."""
 
 import asyncio
 import json
@@ -6,12 +6,15 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from agent import juniors
+from agent.compare import Comparison, Trial
+from agent.compare import in_words as in_result
 from agent.config import Config
 from agent.nights import find_report
 from agent.serve import errors, live, memory
@@ -25,6 +28,7 @@ from memory.errors import UserError
 
 VIEWS = {
     "/": "Now", "/dataset": "Dataset", "/sources": "Sources", "/search": "Search", "/chat": "Chat",
+    "/compare": "Compare",
 }  # fmt: skip
 MOST_REJECTS = 100
 
@@ -44,9 +48,9 @@ def _environment() -> Any:
     return environment
 
 
-def render(name: str, path: str, status_code: int = 200, **values: Any) -> HTMLResponse:
+def render(template: str, path: str, status_code: int = 200, **values: Any) -> HTMLResponse:
     """A page; whatever stands in `values` is escaped."""
-    text = _environment().get_template(f"{name}.html.j2").render(here=path, **values)
+    text = _environment().get_template(f"{template}.html.j2").render(here=path, **values)
     return HTMLResponse(text, status_code=status_code, headers={"Cache-Control": "no-store"})
 
 
@@ -72,6 +76,12 @@ def routes(desk: Desk) -> list[Route]:
         await asyncio.to_thread(ACTIONS[what], config, name)
         return RedirectResponse("/#generations", status_code=303)
 
+    async def vote(request: Request) -> Response:
+        form = parse_qs((await request.body()).decode("utf-8", "replace"))
+        given = {name: values[0] for name, values in form.items()}
+        await asyncio.to_thread(keep_vote, config, given.get("trial", ""), given.get("place", ""))
+        return RedirectResponse("/compare", status_code=303)
+
     async def nothing(request: Request) -> Response:
         return Response(status_code=204)
 
@@ -85,6 +95,8 @@ def routes(desk: Desk) -> list[Route]:
         page("/sources", "sources", read_sources),
         page("/search", "search", read_search),
         page("/chat", "chat", read_chat),
+        page("/compare", "compare", read_compare),
+        Route("/compare", vote, methods=["POST"]),
         Route("/live", events),
         Route("/favicon.ico", nothing),
         Route("/nights/{night}", report),
@@ -176,6 +188,42 @@ def read_search(config: Config, query: Any) -> dict[str, Any]:
 def read_chat(config: Config, _: Any) -> dict[str, Any]:
     """The generations that can be talked to."""
     return {"generations": juniors.generation_rows(config)}
+
+
+def read_compare(config: Config, _: Any) -> dict[str, Any]:
+    """The next question of the blind test with its texts in their places, and the votes so far."""
+    with open_database(config.database_path) as db:
+        found = _comparison(config, db)
+        trial = next(found.left(), None) if found else None
+        return {
+            "name": load_identity(config.identity_path).agent.name,
+            "made": found is not None,
+            "trial": trial,
+            "texts": [trial.texts[side] for side in trial.order(found.sides)] if trial else [],
+            "result": in_result(found.results()) if found else "",
+        }
+
+
+def keep_vote(config: Config, key: str, place: str) -> None:
+    """The text in `place` ("0", "1", ...) was chosen in the trial `key`. Raises UserError."""
+    with open_database(config.database_path) as db:
+        found = _comparison(config, db)
+        trial = next((one for one in found.left() if one.key == key), None) if found else None
+        if trial is None:
+            return  # a second click, or a page that was reloaded
+        order = trial.order(found.sides)
+        if not place.isdigit() or int(place) >= len(order):
+            raise UserError(f"{place!r} is no place of a text")
+        found.vote(trial, order[int(place)])
+
+
+def _comparison(config: Config, db: Any) -> Comparison | None:
+    """The questions made for the newest night that has some; making them is `junior compare`."""
+    folder = _newest(config, "compare.json")
+    if folder is None:
+        return None
+    rows = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+    return Comparison(db, folder.name, [Trial(**row) for row in rows])
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
