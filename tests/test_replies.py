@@ -25,6 +25,41 @@ HEADS = [  # made-up people, as mail programs write them
     "Ada Quill <ada@example.org>, 12 Kas 2025 Çar, 10:00 tarihinde şunu yazdı:",
     "2025年11月12日(水) 10:00 Ada Quill <ada@example.org>:",
 ]
+PLAIN_HEADS = [  # over words without a ">", as phones and web mail leave them
+    "2025-11-12 10:12 GMT+01:00 Ada Quill <ada@example.org>:",
+    "ср, 12 нояб. 2025 г. в 10:12, Ada Quill <ada@example.org>:",
+    "2025年11月12日(水) 10:12 Ada Quill <ada@example.org>:",
+    "Ada Quill schrieb am Mi., 12. Nov. 2025, 10:12:",
+    "At 10:12 AM 11/12/2025, Ada Quill wrote:",
+    "st 12. 11. 2025 v 10:12 odesílatel Ada Quill <ada@example.org> napsal:",
+    "Vào Th 4, 12 thg 11, 2025 vào lúc 10:12 Ada Quill <ada@example.org> đã viết:",
+    "---- On Wed, 12 Nov 2025 10:12:00 +0100 Ada <ada@example.org> wrote ----",
+]
+
+
+@pytest.mark.parametrize("head", PLAIN_HEADS)
+def test_words_under_a_head_are_cut_without_marks_of_quotation(head):
+    assert own_text(f"It does.\n\n{head}\nDoes it rain?\nYes: it does.\n").strip() == "It does."
+
+
+@pytest.mark.parametrize("head", ["Quoting Ada:", "* Ada Quill [2025-11-12 10:12]:", "Ada said:"])
+def test_a_short_head_counts_over_a_quotation_alone(head):
+    assert own_text(f"It does.\n\n{head}\n> Rain?\n").strip() == "It does."
+    assert "Ada" in own_text(f"It does.\n\n{head}\nRain.\n")
+
+
+@pytest.mark.parametrize(
+    "footer",
+    [
+        "-----------------------\nTo unsubscribe, e-mail: rain-unsubscribe@example.org",
+        "You received this message because you are subscribed to rain.\nSee example.org",
+        "Get Outlook for iOS<https://example.org/x>",
+    ],
+)
+def test_what_lists_and_phones_put_below_is_cut(footer):
+    assert own_text(f"It does.\n\n{footer}\n").strip() == "It does."
+
+
 BLOCKS = [
     "From: Ada Quill\nSent: Wednesday\nTo: Bo\nSubject: Rain\n\nDoes it rain?",
     "Von: Ada Quill\nGesendet: Mittwoch\nAn: Bo\nBetreff: Regen\n\nRegnet es?",

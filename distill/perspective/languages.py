@@ -226,8 +226,19 @@ KIN = words(
 WROTE = re.compile(
     r"\b(?:wrote|writes|schrieb|schreibt|skrev|schreef|pisze|napisał\(?a?\)?|kirjoitti)\b|a écrit|"
     r"\bescribió|ha scritto|\bescreveu|пишет|написал\(?а?\)?|写道|寫道|さんは書きました|yazdı|"
-    r"님이 작성"
+    r"님이 작성|\bnapsala?\b|\bnapsal\(|đã viết|כתב|\bmenulis\b|έγραψε|\bezt írta\b|\ba scris\b|"
+    r"のメール|\bnapísal\(?a?\)?|\bnapisao\b|\brašė\b|написа\b"
 )
+# Over a quotation in ">": "Quoting Ada:", "* Ada [2014-11-05 10:12]:", "Ada said:"
+QUOTING = re.compile(
+    r"(?:Quoting|Quoth|Thus spake|Citando|Zitat von|Zitiere|Citat|Citation|Selon|From:) ?\S|"
+    r"[*\[].{3,120}\]:|.{2,80}\b(?:said|says|wrote in message|dijo|sagte)\b.{0,80}:$",
+    re.IGNORECASE,
+)
+# A date and a clock, as a head has them and a sentence seldom does
+DATED = re.compile(r"(?:[12]\d{3}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}).{0,40}\d{1,2}[:.h]\d{2}"
+                   r"|\d{1,2}[:.h]\d{2}.{0,40}(?:[12]\d{3}|\d{1,2}[-./]\d{1,2}[-./]\d\d)"
+                   )  # fmt: skip
 HEAD_OPENERS = re.compile(
     r"(?:On|Am|Le|El|Il|Em|Op|Den|W dniu|Dnia|Pada|Em|在|于|於|[12]\d{3}[-/年.]|\d{1,2}\.? )"
 )
@@ -245,18 +256,21 @@ HEAD_WORDS = (
 # Outlook's block: a From line, then at least one more head line.
 FORWARD_BLOCK = re.compile(
     rf"^[ \t>*]*(?:{FROM_WORDS})[ \t]*\**[:：]\**[ \t]*(?P<who>[^\n]{{1,200}})"
-    rf"(?:\n[ \t>*]*(?:{HEAD_WORDS})[ \t]*\**[:：][^\n]{{0,400}})+",
+    rf"(?:(?:\n[ \t]*){{1,3}}[ \t>*]*(?:{HEAD_WORDS})[ \t]*\**[:：][^\n]{{0,400}})+",
     re.MULTILINE,
 )
 # Lotus Notes: the sender, date and time (on one line or two), then at least To, cc or Subject.
 NOTES_BLOCK = re.compile(
     r"^[ \t]*(?P<who>[^\s:>][^\n:]{1,80}?)[ \t]*\n?[ \t]*\d\d?[/.]\d\d?[/.]\d{2,4} \d\d?:\d\d"
-    r"(?::\d\d)?(?: ?[AP]M)?[ \t]*\n(?:[ \t]*\n|[ \t]*Please respond to[^\n]*\n){0,2}"
+    r"(?::\d\d)?(?: ?[AP]M)?[ \t]*\n(?:[ \t]*\n|[ \t]*(?:Please respond to|Sent by)[^\n]*\n){0,3}"
     r"[ \t]*(?:To|An|Pour)[ \t]*:[^\n]*"
     r"(?:\n[ \t]*(?:cc|bcc|Subject|Kopie|Thema|Objet)[ \t]*:[^\n]*)+",
     re.MULTILINE,
 )
 FORWARD_LINE = re.compile(
+    r"^[ \t>]*-{3,}[^\n]{3,160}\b(?:wrote|schrieb|écrit|escribió|scritto)[ \t]*:?[ \t]*-{3,}"
+    r"[ \t]*$|"
+    r"^[ \t#*=-]{0,12}(?:please )?(?:reply|write) above this line[^\n]{0,40}$|"
     r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Original Appointment|"
     r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"
     r"Mensaje reenviado|Mensaje original|Messaggio inoltrato|Messaggio originale|"
@@ -275,9 +289,21 @@ FORWARD_LINE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 SENT_FROM = re.compile(
-    r"^[ \t]*(?:Sent from (?:my|Mail|Outlook|Yahoo|Gmail|Proton)|Get Outlook for|Gesendet mit|"
+    r"^[ \t]*(?:Sent (?:from|via|with) (?:my|the|Mail|Outlook|Yahoo|Gmail|Proton|iPhone|Samsung)|"
+    r"Get Outlook for|Gesendet (?:mit|von)|Отправлено с|Wysłane z|Sendt fra|Lähetetty|"
     r"Von meinem [^\n]{1,40} gesendet|Envoyé de mon|Enviado desde mi|Enviado do meu|"
-    r"Inviato da|Verzonden vanaf|Skickat från min|发自我的|從我的)[^\n,.]{0,40}$",
+    r"Inviato da|Verzonden vanaf|Skickat från min|发自我的|從我的)"
+    r"[^\n,.<(]{0,40}(?:[<(]https?:[^\n<>()]{1,200}[>)])?\.?$",
+    re.MULTILINE,
+)
+
+
+# What a list or a forum puts under every mail, to its end
+LIST_FOOTER = re.compile(
+    r"^(?:[-_=*~]{5,}[ \t]*\n)?[ \t]*(?:To (?:unsubscribe|subscribe|post to|view this discussion)|"
+    r"You (?:received|are receiving) this (?:message|mail|email|because)|For additional commands|"
+    r"Reply to this (?:email|message) directly|Visit (?:Topic|the topic)|View this topic)"
+    r"\b[^\n]*(?:\n[^\n>]*){0,12}\Z",
     re.MULTILINE,
 )
 

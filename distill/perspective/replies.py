@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distill.perspective.languages import (
+    DATED,
     FORWARD_BLOCK,
     FORWARD_LINE,
     HEAD_OPENERS,
+    LIST_FOOTER,
     NOTES_BLOCK,
+    QUOTING,
     SENT_FROM,
     WROTE,
 )
@@ -24,9 +27,11 @@ class Part:
     who: str = ""
 
 
+LONGEST_FOOTER = 2_000  # characters
 _MAIL_KINDS = ("mail", "letter", "chat", "document")
 _COLON_LINE = re.compile(r"^[^\n]*[:：][ \t\r]*$", re.MULTILINE)
 _QUOTED_LINES = re.compile(r"^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*\n?", re.MULTILINE)
+_ADDRESS_END = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[:：]$")  # Gmail's head without a verb
 _SIGNATURE = re.compile(r"^(?:-- ?|_{20,}[ \t]*)$", re.MULTILINE)
 
 
@@ -75,9 +80,14 @@ def _reply_head(text: str, match: re.Match[str], mail: bool) -> tuple[int, int, 
     if line[:1] == ">" or len(line) > 300:
         return None
     followed = text[stop : stop + 40].lstrip()[:1] == ">"
+    dated = DATED.search(line) is not None
     if not WROTE.search(line):
-        dated = "@" in line and any(letter.isdigit() for letter in line)
-        return (start, stop, _who(line)) if followed and dated and mail else None
+        addressed = "@" in line and any(letter.isdigit() for letter in line)
+        bare = dated and _ADDRESS_END.search(line)
+        told = addressed or QUOTING.match(line) if followed else bare
+        return (start, stop, _who(line)) if told and mail else None
+    if dated and mail and len(line.split()) <= 16:
+        return start, stop, _who(line)
     for _ in range(3):
         if HEAD_OPENERS.match(line) and any(letter.isdigit() for letter in line):
             return start, stop, _who(line)
@@ -121,6 +131,8 @@ def _signatures(text: str, heads: list[tuple[int, int, str]]) -> Iterator[Part]:
             yield Part(match.start(), stop if quoted < 0 else quoted + 1, "signature")
             if quoted < 0:
                 break
+    if match := LIST_FOOTER.search(text, max(0, len(text) - LONGEST_FOOTER)):
+        yield Part(match.start(), match.end(), "signature")
     for match in SENT_FROM.finditer(text):
         yield Part(match.start(), match.end(), "signature")
 
