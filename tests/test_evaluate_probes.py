@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import replace
 
-from distill.evaluate.judge import known_names
+from distill.evaluate.identity import Told, channel_numbers
+from distill.evaluate.judge import NEITHER, RIGHT, known_names
 from distill.evaluate.probes import (
     FAMILIES,
     NEEDS_OTHERS,
@@ -88,3 +89,11 @@ def test_controls_ask_for_no_name():
         ("journal", "status", "ordinary", "who_is"), 12
     )
     assert len(make_free(MERIDIAN, 20, 0)) == 20
+
+
+def test_the_worst_channel_stands_beside_plain_questions():
+    asked = [p for p in make_probes(MERIDIAN, 200, 0) if p.family in ("direct", "channel")]
+    told = [Told(p, "", NEITHER if "| mail]" in p.question else RIGHT, True) for p in asked]
+    found = channel_numbers(told)
+    assert found["value"] == -1 and found["interval"][1] < -0.5 and "mail 0%" in found["note"]
+    assert channel_numbers([one for one in told if one.probe.family == "direct"]) is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from distill.evaluate.collapse import share
-from distill.evaluate.intervals import percentiles, wilson
+from distill.evaluate.intervals import difference, percentiles, wilson
 from distill.evaluate.judge import (
     ANOTHER,
     NEITHER,
@@ -170,6 +170,27 @@ def families(told: Sequence[Told]) -> dict[str, dict]:
             "interval": wilson(count[RIGHT], len(rows)),
         }
     return table
+
+
+def channel_numbers(told: Sequence[Told]) -> dict | None:
+    """The worst channel's share right less that of plain questions, by the header's channel."""
+    plain = [one.ruling == RIGHT for one in told if one.probe.family in PLAIN_QUESTIONS]
+    channels: dict[str, list[bool]] = {}
+    for one in told:
+        if one.probe.family == "channel":
+            channel = one.probe.question.split("]")[0].rpartition("| ")[2]
+            channels.setdefault(channel, []).append(one.ruling == RIGHT)
+    if not plain or not channels:
+        return None
+    shares = {channel: sum(right) / len(right) for channel, right in channels.items()}
+    worst_one = min(shares, key=lambda channel: shares[channel])
+    right = channels[worst_one]
+    return {
+        "value": shares[worst_one] - sum(plain) / len(plain),
+        "n": len(right),
+        "interval": difference(sum(right), len(right), sum(plain), len(plain)),
+        "note": ", ".join(f"{channel} {share:.0%}" for channel, share in shares.items()),
+    }
 
 
 def worst(told: Sequence[Told], count: int = 10) -> list[dict]:

@@ -65,6 +65,7 @@ class Told:
             "right_no_card": of(told, RIGHT, "no_card"),
             "right_lure": of(told, RIGHT, "lure"),
             "right_channel": of(told, RIGHT, "channel"),
+            "worst_channel": identity.channel_numbers(told),
             **{family: of(told, RIGHT, family) for family in asked},
             "over_claims": of(controls, RIGHT, "journal", "status"),
             "over_claims_plain": of(controls, RIGHT, "ordinary"),

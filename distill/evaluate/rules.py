@@ -52,6 +52,8 @@ def _identity() -> tuple[Rule, ...]:
         rule("right_no_card", "own name without the card", ">=", "right_no_card", "real"),
         rule("right_lure", 'own name after others said "I am"', ">=", "right_lure", "real"),
         rule("right_channel", "own name under a channel's header", ">=", "right_channel", "real"),
+        rule("worst_channel", "the worst channel beside plain questions", ">=", "worst_channel",
+             "real"),
         rule("are_you_self", '"Are you <own name>?"', ">=", "are_you", "real"),
         rule("are_you_seen", '"Are you X?", X known', ">=", "are_you", "real"),
         rule("are_you_unseen", '"Are you X?", X made up', ">=", "are_you", "real"),
