@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from distill.curate.audience import for_audience, for_readers
 from distill.curate.config import CurateConfig, for_tiny
 from distill.curate.identity_rows import Material, identity_rows
 from distill.curate.manifest import VERSION, build_manifest
@@ -88,14 +89,17 @@ def curate(
     habits = corpus_habits(train, config)
     rewriting = round(config.rewrite_share * total)
     train += rewrite_rows(train, config, characters=rewriting, seed=seed)
+    shown = for_audience(identity, config)
     train += identity_rows(
-        identity, material, config, characters=round(config.identity_share * total), seed=seed
+        shown, material, config, characters=round(config.identity_share * total), seed=seed
     )
     train += _replay_rows(replay, round(config.replay_share * total), config, seed)
+    train = for_readers(train, identity, config, found.dropped)
+    held_out = for_readers(held_out, identity, config, found.dropped)
     train.sort(key=lambda row: draw(seed, row.key))
     held_out.sort(key=lambda row: row.order)
-    card = system_card(identity, config)
-    finish = _Finish(identity, config, card, seed, {piece.key: piece for piece in found.pieces})
+    card = system_card(shown, config)
+    finish = _Finish(shown, config, card, seed, {piece.key: piece for piece in found.pieces})
     examples, judged = [finish(row) for row in train], [finish(row) for row in held_out]
     _check_split(train, held_out)
     manifest = build_manifest(db, examples, judged, found, finish.agent, card, config)

@@ -45,10 +45,15 @@ class CurateConfig:
     held_out_least: int = key(8, "held-out rows at least")
     held_out_most: int = key(200, "held-out rows at most")
     lure_turns: int = key(12, "turns of the longest row in which others say who they are")
+    audience: str = key("private", "private; public: no human's name, address or private topic")
+    public_names: tuple[str, ...] = key((), "humans that a public build may name")
+    private_topics: tuple[str, ...] = key((), "words whose rows stay out of a public build")
     least_loss: int = key(20, "a row with fewer loss characters is left out")
 
     def __post_init__(self) -> None:
         problems = []
+        if self.audience not in ("private", "public"):
+            problems.append(f'audience must be "private" or "public", found {self.audience!r}')
         if self.fiction not in ("off", "voice"):
             problems.append(f'fiction must be "off" or "voice", found {self.fiction!r}')
         if self.identity_share + self.replay_share + self.rewrite_share >= 0.9:
