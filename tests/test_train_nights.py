@@ -64,6 +64,7 @@ def test_two_stage_reads_the_own_text_before_the_rows(tmp_path, base):
     assert 0 < raw < rows.tokens and whole.loss_tokens - rows.loss_tokens > 0.9 * raw - 8
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_goes_on_from_the_checkpoint_with_smaller_packs(tmp_path, base):
     import torch
 
@@ -83,6 +84,7 @@ def test_memory_that_runs_out_goes_on_from_the_checkpoint_with_smaller_packs(tmp
     assert (folder / "adapter" / "adapter_model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_window_too_short_for_all_updates_ends_with_a_whole_adapter_in_time(tmp_path, base):
     folder = write_rows(tmp_path / "n", make_rows(60), make_rows(2, 100))
     config, begin = replace(BRIEF, epochs=400.0, checkpoint_steps=0), time.monotonic()
@@ -117,6 +119,7 @@ def cold(tmp_path, base):
     return night
 
 
+@pytest.mark.slow
 def test_short_window_starts_warm_at_half_the_rate_with_half_replay(tmp_path, base, cold):
     night = write_rows(tmp_path / "2026-11-02", make_rows(44))
     train(night, base, BRIEF, seed=1, window_minutes=5)
@@ -129,6 +132,7 @@ def test_short_window_starts_warm_at_half_the_rate_with_half_replay(tmp_path, ba
     )  # four new rows, four replayed
 
 
+@pytest.mark.slow
 def test_warm_start_begins_with_the_cold_adapter(tmp_path, base, cold):
     night = write_rows(tmp_path / "2026-11-02", make_rows(44), make_rows(6, 100))
     warm = train(night, base, BRIEF, seed=1, window_minutes=5)
@@ -138,6 +142,7 @@ def test_warm_start_begins_with_the_cold_adapter(tmp_path, base, cold):
     assert warm.first_held_out_loss < fresh.first_held_out_loss - 0.05
 
 
+@pytest.mark.slow
 def test_nights_are_cold_without_a_window_and_after_seven_warm_ones(tmp_path, base, cold):
     night = write_rows(tmp_path / "2026-11-02", make_rows(44))
     train(night, base, BRIEF, seed=1)
@@ -154,12 +159,14 @@ def test_nights_are_cold_without_a_window_and_after_seven_warm_ones(tmp_path, ba
     assert record_of(night)["warm_from"] is None
 
 
+@pytest.mark.slow
 def test_forgotten_rows_are_unlearnt_from_the_base(tmp_path, base, cold):
     night = write_rows(tmp_path / "2026-11-02", make_rows(44)[1:])
     train(night, base, BRIEF, seed=1, window_minutes=0.2)
     assert record_of(night)["warm_from"] is None
 
 
+@pytest.mark.slow
 def test_rejected_night_is_nothing_to_begin_from(tmp_path, base, cold):
     (cold / "report.json").write_text('{"verdict": "rejected"}')
     night = write_rows(tmp_path / "2026-11-02", make_rows(44))
