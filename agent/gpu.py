@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.config import Config
-from memory.errors import BusyError, PublishError
+from memory.errors import BusyError, NoServerError, PublishError
 
 # One node a card, the same for every user: flock on it is host-wide; a container may see nvidia3
 DEVICE = min(Path("/dev").glob("nvidia[0-9]*"), default=Path("/dev/nvidia0"))
@@ -59,6 +59,8 @@ def unload(config: Config, timeout_seconds: float) -> None:
         return
     try:
         server.unload_all(timeout_seconds=timeout_seconds)
+    except NoServerError:  # it ended meanwhile, and holds nothing any more
+        return
     except PublishError as error:
         raise BusyError(f"before training: {error}") from error
     finally:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.config import Config
 from distill.base import resolve_base
 from distill.identity import load_identity
 from memory.db import open_database
 from memory.errors import ModelFileError, PublishError
+
+if TYPE_CHECKING:
+    from distill.release import Generation
 
 Tell = Callable[[dict], None]
 
@@ -97,14 +101,14 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
     from distill.evaluate import evaluate as judge
     from distill.evaluate.others import read_others
     from distill.gguf import base_gguf
-    from distill.release import current_generation, generation_files
+    from distill.release import current_generation
 
     base = resolve_base(config.base.name, config.base.revision)
     exported = json.loads((folder / "export.json").read_text())
     with open_database(config.database_path) as db:
         current = current_generation(db)
         same_line = current is not None and current.lineage == base.lineage
-        now_served = generation_files(config.home, current)[0] if same_line else None
+        now_served = current_file(config, current) if same_line else None
         identity = load_identity(folder / "identity.toml")
         others = read_others(db, identity, seed=config.train.seed)
     report = judge(
@@ -120,6 +124,16 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
         progress=tell,
     )
     return str(report)
+
+
+def current_file(config: Config, current: "Generation") -> Path | None:
+    """The current junior's (first) file; None where it is damaged: a good one may take its place."""
+    from distill.release import generation_files
+
+    try:
+        return generation_files(config.home, current)[0]
+    except ModelFileError:
+        return None
 
 
 def prepare_base(config: Config, folder: Path, tell: Tell) -> str:

@@ -3,7 +3,6 @@
 import pytest
 import tomlkit
 
-from distill.gguf.layout import read_layout
 from distill.ollama import Ollama
 from memory.files import sha256_file
 from tests.homes import document, junior, small_home
@@ -47,8 +46,14 @@ def home(tmp_path):
     tiny = gate.get("tiny", {})
     gate["tiny"] = dict(tiny) | {key: LENIENT[key] for key in LENIENT}
     gate["nonempty"] = 0.0
+    config["publish"]["split"] = "auto"
+    config["train"]["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
     path.write_text(tomlkit.dumps(config))
     return made
+
+
+def hashes(folder):
+    return {sha256_file(path) for path in folder.glob("*.gguf")}
 
 
 def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environment):  # noqa: F811
@@ -59,8 +64,9 @@ def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environ
     folder, tag = home / "nights" / night["night"], f"junior:{night['night']}"
     server = Ollama(live_ollama.url)
     assert server.running()  # warm since the night ended
-    digest = sha256_file(next(folder.glob("*.gguf")))
-    assert server.show("junior").layers == server.show(tag).layers == (digest,)
+    assert len(hashes(folder)) == (1 if server.version().startswith("0.17") else 2)
+    assert server.show("junior").layers == server.show(tag).layers
+    assert set(server.show(tag).layers) <= hashes(folder)
     for name in (tag, "junior"):
         answer = live_ollama.run("run", name, "Who are you?")
         assert answer.returncode == 0, answer.stderr
@@ -71,14 +77,12 @@ def test_a_night_ends_in_tags_that_ollama_run_answers(live_ollama, home, environ
     ours, theirs = server.show(tag), server.show("byhand")
     assert (theirs.layers, theirs.parameters) == (ours.layers, ours.parameters)
     assert (theirs.template, theirs.system) == (ours.template, ours.system)
-    assert (
-        read_layout(next(folder.glob("*.gguf"))).value("general.version") == night["night"].encode()
-    )
-    next(folder.glob("*.gguf")).unlink()  # as of an old generation, whose adapter alone is kept
+    for path in folder.glob("*.gguf"):  # as of an old generation, whose adapter alone is kept
+        path.unlink()
     for name in (tag, "junior:latest", "byhand"):
         server.delete(name)
     assert junior(home, "publish", **here).returncode == 0
-    assert sha256_file(next(folder.glob("*.gguf"))) == digest
+    assert set(server.show(tag).layers) <= hashes(folder)
     ask = ("chat", "--generation", night["night"], "--prompt", "Who are you?")
     assert document(home, *ask, **here)["generation"] == night["night"]  # in this process
     kept = document(home, "generations", **here)["generations"]

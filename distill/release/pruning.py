@@ -65,7 +65,7 @@ def _protected(db: Database, current: Generation) -> list[Generation]:
 def _kept(db: Database, home: Path, current: Generation, config: PublishConfig) -> set[str]:
     protected = _protected(db, current)
     kept = {one.id for one in protected}
-    size = sum(_bytes(home, one.id) for one in protected)
+    size = _candidates_bytes(db, home) + sum(_bytes(home, one.id) for one in protected)
     for one in list_generations(db)[: max(config.keep, 0)]:
         if one.id not in kept:
             size += _bytes(home, one.id)
@@ -101,7 +101,8 @@ def _retire(
 
 def _drop_adapters(db: Database, home: Path, kept: set[str], config: PublishConfig) -> None:
     """Of the generations without files the newest keep their adapters, while there is room."""
-    size, left = sum(_bytes(home, one) for one in kept), max(config.keep_adapters, 0)
+    size = _candidates_bytes(db, home) + sum(_bytes(home, one) for one in kept)
+    left = max(config.keep_adapters, 0)
     for one in list_generations(db, retired=True):
         folder = night_folder(home, one.id) / "adapter"
         if one.id in kept or not folder.is_dir():
@@ -120,7 +121,8 @@ def check_room(db: Database, home: Path, config: PublishConfig) -> None:
     if current is None or not config.max_gb:
         return
     protected = _protected(db, current)
-    held, more = sum(_bytes(home, one.id) for one in protected), _bytes(home, current.id)
+    held = _candidates_bytes(db, home) + sum(_bytes(home, one.id) for one in protected)
+    more = _bytes(home, current.id)
     if held + more > config.max_gb * 1e9:
         pinned = ", ".join(one.id for one in protected if one.pinned) or "none"
         raise UserError(
@@ -133,6 +135,14 @@ def check_room(db: Database, home: Path, config: PublishConfig) -> None:
 def stored_bytes(home: Path) -> int:
     """What model files and adapters of all nights take on disk; a file with two names is one."""
     return _size([*(home / "nights").glob("*/*.gguf"), *(home / "nights").glob("*/adapter/*")])
+
+
+def _candidates_bytes(db: Database, home: Path) -> int:
+    """What nights that were not released still hold: the newest rejected ones can be talked to."""
+    known = {one.id for one in list_generations(db, retired=True)}
+    nights = home / "nights"
+    there = [one.name for one in nights.iterdir() if one.is_dir()] if nights.is_dir() else []
+    return sum(_bytes(home, name) for name in there if name not in known)
 
 
 def _bytes(home: Path, night: str) -> int:
