@@ -148,13 +148,13 @@ def sample(model, tokenizer, prompts: Sequence[Sequence[dict[str, str]]], seed: 
     ]
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
     answers = dict[int, str]()
-    training, side = model.training, tokenizer.padding_side
+    training, side, pad = model.training, tokenizer.padding_side, tokenizer.pad_token
     model.eval()
-    tokenizer.padding_side = "left"
+    tokenizer.padding_side, tokenizer.pad_token = "left", pad or tokenizer.eos_token
     for first in range(0, len(order), 4 * BATCH):
         some = order[first : first + 4 * BATCH]
         answers |= zip(some, _generate(model, tokenizer, [texts[at] for at in some]), strict=True)
-    tokenizer.padding_side = side
+    tokenizer.padding_side, tokenizer.pad_token = side, pad
     model.train(training)
     return [answers[at] for at in range(len(texts))]
 
