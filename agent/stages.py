@@ -127,7 +127,7 @@ def evaluate(config: Config, folder: Path, tell: Tell) -> str:
 
 
 def current_file(config: Config, current: "Generation") -> Path | None:
-    """The current junior's (first) file; None where it is damaged: a good one may take its place."""
+    """The current junior's first file; None where it is damaged: a good one may take its place."""
     from distill.release import generation_files
 
     try:
