@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distill.base import Base
+from memory.files import sha256_file
 
 SECRET = "ghp_mAdeUp0123456789abcdefghijKLMNOPQR"  # made up, in the shape of a real one
 COLLAPSE_NIGHTS, COLLAPSE_TOKENS = 5, 60_000
@@ -135,12 +136,14 @@ def rewrite_rows(folder: Path, change: Callable[[dict], dict | None]) -> None:
 
 
 def rewrite_adapter(folder: Path, change: Callable) -> None:
-    """The adapter's tensors, each by name through `change`."""
+    """The adapter's tensors, each by name through `change`, and sealed again as if trained so."""
     from safetensors.torch import load_file, save_file
 
     path = folder / "adapter" / "adapter_model.safetensors"
     weights = load_file(path)
     save_file({name: change(name, weight).contiguous() for name, weight in weights.items()}, path)
+    record = json.loads((folder / "train.json").read_text())
+    (folder / "train.json").write_text(json.dumps(record | {"adapter_sha256": sha256_file(path)}))
 
 
 def own_output(folder: Path, model: Path, seed: int) -> Callable[[dict], dict]:
