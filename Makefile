@@ -5,7 +5,7 @@ BIN := .venv/bin
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
 FAST := not slow and not gpu and not ollama
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 10
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --durations 10
 
 .PHONY: setup demo test test-fast test-slow test-gpu lint lock docs clean
 
