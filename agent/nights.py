@@ -115,6 +115,14 @@ def find_report(config: Config, night: str) -> Path:
     return reports[-1]
 
 
+def report_text(page: Path) -> str:
+    """The report beside its page as plain text. Raises UserError for a night that wrote none."""
+    try:
+        return page.with_suffix(".txt").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{page.parent}: this night wrote no report.txt; open {page}") from None
+
+
 def trace_row(config: Config, night: str, row: int) -> dict:
     """The messages row number `row` (from 0) of a night's train.jsonl was made of."""
     path = find_night(config, night) / "train.jsonl"

@@ -4,8 +4,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agent.nights import report_text
 from distill.evaluate.plots import loss_curve, night_plots
 from distill.evaluate.report import own_pages, render_report, text_report
+from memory.errors import UserError
 from tests.browser import Browser, needs_browser
 from tests.fake_runner import GOOD, MERIDIAN, row, run, write_night
 
@@ -112,6 +114,13 @@ def test_the_text_fits_into_a_mail_and_says_what_the_page_says(report):
     assert "Does it know who it is?" in text and "do not show" in text
     words = " ".join(text.split())
     assert report["sentence"] in words and "The worst answers" in words
+
+
+def test_a_night_writes_its_text_beside_the_page(report, tmp_path):
+    page = tmp_path / "2026-11-20" / "report.html"
+    assert report_text(page) == text_report(report)
+    with pytest.raises(UserError, match=r"wrote no report\.txt"):
+        report_text(tmp_path / "report.html")
 
 
 def test_five_kinds_of_number_stand_apart_and_each_has_its_own(report):

@@ -51,11 +51,17 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def report(night: Annotated[str, typer.Argument()] = "", as_json: Json = False) -> None:
-    """Where the HTML report of a night is."""
-    from agent.nights import find_report
+def report(
+    night: Annotated[str, typer.Argument()] = "",
+    text: Annotated[bool, typer.Option("--text", help="The report itself, for a mail.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Where the HTML report of a night is; with --text, what it says."""
+    from agent.nights import find_report, report_text
 
-    show.out({"path": str(find_report(the_config(), night))}, as_json, "{path}")
+    path = find_report(the_config(), night)
+    words = report_text(path) if text else ""
+    show.out({"path": str(path), "text": words}, as_json, "{text}" if text else "{path}")
 
 
 @app.command()
