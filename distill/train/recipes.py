@@ -37,7 +37,7 @@ RECIPES: dict[str, dict[str, object]] = {
         "dropout": 0.0,
         "learning_rate": 5e-3,
         "epochs": 8.0,
-        "max_tokens": 250_000,
+        "max_tokens": 400_000,
         "tokens_per_update": 1000,
         "min_updates": 20,
         "pack_length": 512,
@@ -68,7 +68,7 @@ class TrainConfig:
     warmup: float = key(-1.0, "share of the updates with a rising rate (default 0.03)")
     raw_epochs: float = key(-1.0, "times over own text without turns, first (default 0)")
     epochs: float = key(-1.0, "times over the data (default 1, tiny 8)")
-    max_tokens: int = key(-1, "stop after so many tokens, 0 never (default 0, tiny 250000)")
+    max_tokens: int = key(-1, "stop after so many tokens, 0 never (default 0, tiny 400000)")
     tokens_per_update: int = key(-1, "real tokens an update (default 4096, tiny 1000)")
     min_updates: int = key(-1, "smaller updates rather than fewer an epoch (default 100, tiny 20)")
     pack_length: int = key(-1, "tokens a pack; longer rows are cut (default 2048, tiny 512)")
