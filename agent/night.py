@@ -104,7 +104,7 @@ def _mark_cut_off(config: Config) -> None:
 
 def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) -> Night:
     """A new row and folder, with configuration and identity as they are at this moment."""
-    _check_before(config)
+    check_before(config)
     db = open_database(config.database_path)
     period = str(period_of(now, config.schedule) if trigger != "hand" else now.astimezone().date())
     taken = {row["id"] for row in db["nights"].rows_where(select="id")}
@@ -135,7 +135,7 @@ def _begin(config: Config, trigger: str, now: datetime, progress, lock, stop) ->
     return night
 
 
-def _check_before(config: Config) -> None:
+def check_before(config: Config) -> None:
     """What would fail for certain later is said now: identity, base, disk."""
     if not config.identity_path.exists():
         raise UserError(f"{config.identity_path} is missing: run `junior init` first")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.config import Config
-from agent.night import EXIT_CODES, STAGES, NightResult, run_night, stop_night
+from agent.night import EXIT_CODES, STAGES, NightResult, check_before, run_night, stop_night
 from agent.schedule import due, period_of
 from agent.status import (
     CLOCK_SLACK,
@@ -41,6 +41,10 @@ def night_command(
     if stop:
         return {"night": None, "verdict": None, "stopped": stop_night(config), "stages": []}
     is_due, why, cut_off = ask(config, now)
+    if dry_run and not if_due:
+        check_before(config)
+        names = stage or ", ".join(STAGES)
+        why = f"dry run: {names} would run on {config.base.name}; by itself: {why}"
     if dry_run or (if_due and not is_due):
         return {"night": None, "verdict": None, "reason": why, "stages": [], "report": None}
     trigger = "timer" if if_due else "hand"

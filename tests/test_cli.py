@@ -107,6 +107,13 @@ def test_pause_and_unpause(home):
     assert document(home, "status")["why"] != "paused"
 
 
+def test_a_dry_run_says_what_a_night_by_hand_would_do_or_lack(home):
+    night = document(home, "night", "--dry-run", JUNIOR_SCHEDULE_MIN_FREE_GB="0")
+    assert night["verdict"] is None and "would run on tiny" in night["reason"]
+    lacking = here(home, "night", "--dry-run", "--base", "nobody/nothing")
+    assert lacking.returncode == 1 and "junior base fetch" in lacking.stderr
+
+
 def test_if_due_with_nothing_due_is_no_failure(home):
     night = document(home, "night", "--if-due")
     assert night["verdict"] is None and night["reason"]
