@@ -218,3 +218,10 @@ def test_a_mail_with_a_large_attachment_keeps_its_words():
     head = b"From: ada@example.org\nContent-Type: multipart/mixed; boundary=B\n\n"
     text = b"--B\n\nIt rains.\n--B\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\n"
     assert read(head + text + b"QUJDREVG\n" * 2_000_000 + b"--B--\n").text == "It rains."
+
+
+def test_a_mail_of_apple_mail_ends_where_its_first_line_says(tmp_path):
+    mail = b"From: ada@example.org\n\nIt rains.\n"
+    (tmp_path / "7.emlx").write_bytes(b"%d  \n" % len(mail) + mail + b"<?xml version=1?><plist/>")
+    (message,) = read_messages("eml", tmp_path)
+    assert message.text == "It rains."

@@ -212,3 +212,11 @@ def test_days_of_org_and_of_first_level_headings_are_entries(tmp_path, mark):
 def test_a_day_is_read_in_other_languages(tmp_path, day):
     (message,) = read_messages("journals", write(tmp_path / "a.md", f"# {day}\n\nx\n"))
     assert message.sent_at == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["[" * 10**6, "{a: " * 10**5, "- " * 10**5, "a: " * 10**5])
+@pytest.mark.parametrize("mark", ["---", "+++"])
+def test_a_head_nested_without_end_is_no_crash(tmp_path, mark, value):
+    text = f"{mark}\na: {value}\n{mark}\nIt rained.\n"
+    (message,) = read_messages("journals", write(tmp_path / "a.md", text))
+    assert message.text.endswith("It rained.")

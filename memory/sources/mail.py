@@ -38,6 +38,7 @@ ENCODINGS = {  # what senders write, and what they mean
 # What the library's readers raise on broken headers and bodies; 5 of 1,406 real mails do.
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
           MessageError)  # fmt: skip
+EMLX = re.compile(rb"(\d{1,12})[ \t]*\r?\n")
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,998}>|[^<>\s]{1,250}@[^<>\s]{1,250}")
 SIMPLE_ADDRESS = re.compile(
     r"(?P<name>(?:[\w'-]+ ){0,4})<?(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)>?"
@@ -58,6 +59,8 @@ def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped
     """The one mail of a file."""
     path = folder.relative(file, root)
     data = folder.read_bytes(file, path, 2**63, first=LARGEST_MAIL_BYTES)
+    if isinstance(data, bytes) and (length := EMLX.match(data)):  # Apple Mail
+        data = data[length.end() :][: int(length[1])]
     yield read_mail(data, path) if isinstance(data, bytes) else data
 
 

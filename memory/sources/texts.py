@@ -30,6 +30,7 @@ FOOTER_LINES = 3
 LONGEST_LINE = 300  # characters of a line in which a title or a date is looked for
 
 FRONT_MATTER = re.compile(r"\s*^---[ \t]*\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
+NESTING, DEEPEST = re.compile(r"[\[{]|[-?:] (?=[-?:] )"), 500
 TOML = re.compile(r"\s*^\+\+\+[ \t]*\n(.*?\n)\+\+\+[ \t]*(?:\n|\Z)", re.S | re.M)
 ORG_HEAD = re.compile(r"\s*(?:#\+\w{1,30}:[^\n]*(?:\n|\Z))+")
 ORG_HEADING = re.compile(r"\*{1,8} +[<\[]?((?:19|20)\d\d-\d\d-\d\d\b.*)")
@@ -167,7 +168,7 @@ def _other_head(text: str) -> Head:
     if hit := TOML.match(text):
         try:
             return _head_from(tomllib.loads(hit[1]), _trim(text[hit.end() :]))
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             return _head_from({}, _trim(text))
     if not (hit := ORG_HEAD.match(text)):
         return Head(_trim(text))
@@ -177,6 +178,8 @@ def _other_head(text: str) -> Head:
 
 
 def _load_yaml(block: str) -> dict[str, Any] | None:
+    if len(block) > LONGEST_HEADER or len(NESTING.findall(block)) > DEEPEST:
+        return None  # libyaml's own recursion ends the process on a megabyte of "["
     try:
         values = yaml.load(block, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
