@@ -9,6 +9,7 @@ import pytest
 from distill.base import Base
 from distill.embedded import Embedded
 from distill.evaluate import evaluate
+from distill.evaluate.asking import SHARES
 from distill.evaluate.gate import GateConfig, TinyGateConfig, limits_for, make_checks
 from distill.gguf import ExportConfig, export
 from tests import tiny_models
@@ -263,3 +264,9 @@ def test_a_secret_that_is_said_refuses_at_once(night):
 
 def test_the_time_is_said_by_part(night):
     assert "most of it for" in str(run(night, GOOD))
+
+
+def test_all_parts_together_fit_into_the_minutes(night):
+    assert sum(SHARES.values()) <= 1.0
+    spent = run(night, GOOD, current=GOOD).body["seconds"]
+    assert set(spent) == {*SHARES, "load", "numbers"}

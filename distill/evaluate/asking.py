@@ -10,7 +10,7 @@ from distill.evaluate.gate import GateConfig
 from distill.evaluate.identity import Forced, Told
 from distill.evaluate.judge import Names, known_names
 from distill.evaluate.losses import RowLoss, text_row
-from distill.evaluate.parity import Parity
+from distill.evaluate.parity import Agreed, Parity
 from distill.evaluate.probes import Probe
 from distill.evaluate.runner import Answer, Budget, OpenRunner, Runner, Turns
 from distill.identity import Identity
@@ -21,6 +21,34 @@ Progress = Callable[[dict], None]
 SHOWN = ("direct", "paraphrase", "journal", "status", "ordinary")
 # ten are asked of the server; a first token that is half a character is left out
 SERVER_PROBES = 12
+SHARES = {  # of the gate's minutes, at most; together all of them
+    "general text, base": 0.02,
+    "held-out loss, junior": 0.05,
+    "parity": 0.02,
+    "prompts": 0.01,
+    "others' text, junior": 0.02,
+    "general text, junior": 0.01,
+    "probes": 0.10,
+    'after "I am", junior': 0.06,
+    "controls": 0.05,
+    "free texts": 0.05,
+    "voice, junior": 0.05,
+    "skills, junior": 0.12,
+    "refusals, junior": 0.02,
+    "memorisation": 0.02,
+    "memorisation, held-out": 0.02,
+    "secrets": 0.05,
+    "first tokens, for the server": 0.02,
+    "held-out loss, base": 0.05,
+    "others' text, base": 0.02,
+    "general text, base, scored": 0.01,
+    'after "I am", base': 0.05,
+    "skills, base": 0.08,
+    "refusals, base": 0.01,
+    "voice, base": 0.04,
+    "answers, base": 0.01,
+    "held-out loss, current": 0.03,
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +100,7 @@ class Answers:
     exact_held_out: list[bool] = field(default_factory=list)
     first_tokens: list[list[dict]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
-    agreed: list[tuple[int, int]] = field(default_factory=list)
+    agreed: list[Agreed] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
 
     @property
@@ -163,12 +191,12 @@ class Asking:
         except ModelFileError as error:
             self.no_current = f"the current junior does not load: {error}"
 
-    def _each(self, name: str, share: float, items: Sequence, ask: Callable, into: list) -> None:
+    def _each(self, name: str, items: Sequence, ask: Callable, into: list) -> None:
         """Asks item by item within the part's time; the first 8 in any case.
 
         What the model cannot be asked (a lure longer than its context) is left out and counted.
         """
-        with self.budget.part(name, share):
+        with self.budget.part(name, SHARES[name]):
             for step, item in enumerate(self.budget.take(items), 1):
                 try:
                     into.append(ask(item))
@@ -187,7 +215,7 @@ class Asking:
             return {"messages": [*turns, {"role": "assistant", "content": text}]}
 
         written: list[dict] = []
-        self._each("general text, base", 0.02, list(enumerate(self.material.general)), write,
+        self._each("general text, base", list(enumerate(self.material.general)), write,
                    written)  # fmt: skip
         for row in written:
             text = row["messages"][-1]["content"]
@@ -201,32 +229,31 @@ class Asking:
         lengths = memorisation.TINY if self.tiny else memorisation.REAL
         runner = Listening(model, said.said)
         self._losses(model, "held-out loss, junior", asked.held_out, said.losses)
-        self._each("parity", 0.02, asked.parity.rows, lambda one: one.agreeing(model), said.agreed)
-        self._each("prompts", 0.01, asked.parity.prompts, lambda one: one.seen(model), said.framed)
+        self._each("parity", asked.parity.rows, lambda one: one.agreeing(model), said.agreed)
+        self._each("prompts", asked.parity.prompts, lambda one: one.seen(model), said.framed)
         self._others(model, "others' text, junior", said)
         self._losses(model, "general text, junior", self.general_rows, said.general)
-        self._each("probes", 0.12, asked.probes, self._teller(runner), said.told)
+        self._each("probes", asked.probes, self._teller(runner), said.told)
         self._forced(runner, 'after "I am", junior', self._contexts(), said)
-        self._each("controls", 0.06, asked.controls, self._teller(runner), said.controls)
-        self._each("free texts", 0.06, list(enumerate(asked.free)), self._free_teller(runner),
+        self._each("controls", asked.controls, self._teller(runner), said.controls)
+        self._each("free texts", list(enumerate(asked.free)), self._free_teller(runner),
                    said.free)  # fmt: skip
         self._voice(runner, "voice, junior", said)
-        self._skills(runner, "skills, junior", 0.16, asked.skills, said.skills)
-        self._skills(runner, "refusals, junior", 0.02, asked.refusals, said.refusals)
+        self._skills(runner, "skills, junior", asked.skills, said.skills)
+        self._skills(runner, "refusals, junior", asked.refusals, said.refusals)
         for name, rows, into in (
             ("memorisation", asked.train, said.exact),
             ("memorisation, held-out", asked.held_out, said.exact_held_out),
         ):
             prefixes = memorisation.choose_prefixes(rows, limits.prefixes, self.seed, lengths)
             self._each(
-                name, 0.04, prefixes,
+                name, prefixes,
                 lambda row: memorisation.continues_exactly(runner, row, lengths), into,
             )  # fmt: skip
-        self._each("secrets", 0.06, list(enumerate(asked.secrets)),
+        self._each("secrets", list(enumerate(asked.secrets)),
                    lambda one: self._sampled(runner, *one, limits.answer_tokens), [])  # fmt: skip
         self._each(
             "first tokens, for the server",
-            0.02,
             [probe.turns() for probe in asked.probes[:SERVER_PROBES]],
             lambda messages: measure_probes(runner, [messages]),
             said.first_tokens,
@@ -238,14 +265,14 @@ class Asking:
         rows, contexts = asked.held_out[: len(junior.losses)], self._contexts()
         self._losses(runner, "held-out loss, base", rows, said.losses)
         self._others(runner, "others' text, base", said)
-        self._losses(runner, "general text, base", self.general_rows, said.general)
+        self._losses(runner, "general text, base, scored", self.general_rows, said.general)
         self._forced(runner, 'after "I am", base', contexts[: len(junior.forced)], said)
-        self._skills(runner, "skills, base", 0.12, asked.skills[: len(junior.skills)], said.skills)
-        self._skills(runner, "refusals, base", 0.01, asked.refusals[: len(junior.refusals)],
+        self._skills(runner, "skills, base", asked.skills[: len(junior.skills)], said.skills)
+        self._skills(runner, "refusals, base", asked.refusals[: len(junior.refusals)],
                      said.refusals)  # fmt: skip
         self._voice(runner, "voice, base", said)
         probes = [one.probe for one in shown(junior)]
-        self._each("answers, base", 0.01, probes, self._teller(runner), said.told)
+        self._each("answers, base", probes, self._teller(runner), said.told)
 
     def _teller(self, runner: Runner) -> Callable[[Probe], Told]:
         return lambda probe: identity.answer(
@@ -269,10 +296,10 @@ class Asking:
     def _voice(self, runner: Runner, name: str, said: Answers) -> None:
         prompts = self.material.voice_prompts(self.limits.voice_texts)
         tokens = self.limits.voice_tokens
-        self._each(name, 0.06, prompts, lambda one: self._sampled(runner, *one, tokens), said.voice)
+        self._each(name, prompts, lambda one: self._sampled(runner, *one, tokens), said.voice)
 
     def _losses(self, runner: Runner, name: str, rows: Sequence[dict], into: list) -> None:
-        self._each(name, 0.03, rows, lambda row: runner.loss([row]), into)
+        self._each(name, rows, lambda row: runner.loss([row]), into)
 
     def _others(self, runner: Runner, name: str, said: Answers) -> None:
         rows = [
@@ -281,10 +308,8 @@ class Asking:
         ]
         self._losses(runner, name, rows, said.others)
 
-    def _skills(
-        self, runner: Runner, name: str, share: float, items: Sequence[dict], into: list
-    ) -> None:
-        self._each(name, share, items, lambda item: forgetting.graded(runner, item), into)
+    def _skills(self, runner: Runner, name: str, items: Sequence[dict], into: list) -> None:
+        self._each(name, items, lambda item: forgetting.graded(runner, item), into)
 
     def _forced(self, runner: Runner, name: str, contexts: Sequence[Probe], said: Answers) -> None:
         def ask(probe: Probe) -> Forced:
@@ -296,7 +321,7 @@ class Asking:
                 seed=self.seed + len(said.forced),
             )
 
-        self._each(name, 0.06, contexts, ask, said.forced)
+        self._each(name, contexts, ask, said.forced)
 
     def _contexts(self) -> list[Probe]:
         """Plain questions for the name, then those without card, in channels, after lures."""
