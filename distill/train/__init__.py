@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 import shutil
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 from distill.tokens import Record, tokenise, tokenise_raw
 from distill.tokens.cache import TokenCache, cache_file
 from distill.train.checkpoints import clear_after, newest_whole
+from distill.train.ranks import is_first, processes, wait_for_all
 from distill.train.recipes import NOT_IN_RESULT, TrainConfig, for_base, recipe_hash
 from distill.train.window import Window
 from memory.errors import StageError, UserError
@@ -77,6 +77,8 @@ def train(
         return done
     from distill.train.precision import prepare_environment
 
+    if not is_first():
+        progress = lambda line: None  # noqa: E731
     threads = prepare_environment(config.threads)
     progress({"threads": threads.as_json(), "recipe": config.recipe})
     write_atomic(folder / RECIPE, json.dumps({"hash": recipe_hash(config)} | asdict(config)))
@@ -145,7 +147,8 @@ def _train(
     model = adapter.add_adapter(model, config, start and start.adapter)
     checkpoints = make_private_dir(folder / "checkpoints")
     checkpoint, facts = newest_whole(checkpoints, fingerprint) or (None, {})
-    clear_after(checkpoints, checkpoint)
+    if is_first():
+        clear_after(checkpoints, checkpoint)
     watch = Watch(folder, config, plan, fingerprint, facts, progress)
     trainer = build_trainer(model, tokenizer, packs, config, plan, machine, seed, watch)
     watch.measure = lambda: measure_held_out(trainer, held_out)
@@ -163,6 +166,9 @@ def _train(
 
     adapter.check_float32(trainer.model)
     weights = adapter.adapter_weights(trainer.model)
+    adapter_sha256 = ""
+    if is_first():
+        adapter_sha256 = adapter.write_adapter(folder / "adapter", trainer.model, base, weights)
     moved = adapter.share_moved(before, weights)
     if trainer.state.global_step >= 10 and not all(moved.values()):
         raise StageError(f"train: after {plan.steps} updates the adapter has not moved: {moved}")
@@ -176,8 +182,11 @@ def _train(
         first_held_out_loss=watch.first_held_out_loss,
         held_out_loss=watch.held_out_loss,
         resumed_from=facts.get("step"),
-        adapter_sha256=adapter.write_adapter(folder / "adapter", trainer.model, base, weights),
+        adapter_sha256=adapter_sha256,
     )
+    wait_for_all()
+    if not is_first():
+        return summary
     importance.write(folder / "adapter")
     write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
     record = asdict(summary) | {
@@ -264,14 +273,9 @@ def read_rows(path: Path) -> list[dict]:
     return rows
 
 
-def processes() -> int:
-    """How many processes share this training: what `accelerate launch` says, else one."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def token_cache(folder: Path, tokenizer, config: TrainConfig) -> TokenCache | None:
     """The tokens of this home's earlier nights, where the lever is on and this process is first."""
-    if "cache" not in config.levers or int(os.environ.get("RANK", "0")):
+    if "cache" not in config.levers or not is_first():
         return None
     return TokenCache(cache_file(tokenizer, str(folder.resolve().parent)))
 

@@ -15,14 +15,11 @@ SYSTEM = {"role": "system", "content": "You keep a journal."}
 def write_parity(folder: Path, trainer, tokenizer, rows: list[dict], config) -> None:
     """Writes `folder`/parity.json: the base's own prompts and the model's likeliest tokens.
 
-    {"prompts": [{"messages", "text"}], "rows": [{"row", "tokens"}]}: `text` as transformers renders
-    it, `tokens` the likeliest id at each loss position of held-out row `row` (counted from 0), over
-    the first `config.held_out_tokens` tokens.
+    {"prompts": [{"messages", "text"}], "rows": [{"row", "tokens", "leads"}]}: `text` as transformers
+    renders it, `tokens` the likeliest id at each loss position of held-out row `row` (counted from
+    0), `leads` the nats it is ahead of the second, over the first `config.held_out_tokens` tokens.
     """
-    predicted = [
-        {"row": number, "tokens": tokens}
-        for number, tokens in _predictions(trainer, tokenizer, rows, config)
-    ]
+    predicted = list(_predictions(trainer, tokenizer, rows, config))
     found = {"prompts": _prompts(tokenizer), "rows": predicted}
     write_atomic(folder / PARITY, json.dumps(found, ensure_ascii=False) + "\n")
 
@@ -39,8 +36,8 @@ def _prompts(tokenizer) -> list[dict]:
     return found
 
 
-def _predictions(trainer, tokenizer, rows, config) -> Iterator[tuple[int, list[int]]]:
-    """(row, likeliest tokens); logits are made for the loss positions alone."""
+def _predictions(trainer, tokenizer, rows, config) -> Iterator[dict]:
+    """Rows of `parity.json`; logits are made for the loss positions alone."""
     import torch
 
     model, left = trainer.model, config.held_out_tokens
@@ -53,7 +50,10 @@ def _predictions(trainer, tokenizer, rows, config) -> Iterator[tuple[int, list[i
                 places = [i for i, label in enumerate(record.labels[1:]) if label != IGNORE]
                 keep = torch.tensor(places, device=model.device)
                 logits = model(input_ids=ids, logits_to_keep=keep).logits[0]
-                yield number, logits.argmax(-1).tolist()
+                two = logits.float().topk(2)
+                leads = (two.values[:, 0] - two.values[:, 1]).tolist()
+                tokens = two.indices[:, 0].tolist()
+                yield {"row": number, "tokens": tokens, "leads": [round(one, 3) for one in leads]}
             if left <= 0:
                 break
     model.train()

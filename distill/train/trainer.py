@@ -9,6 +9,7 @@ from pathlib import Path
 from distill.train.checkpoints import keep_newest, seal
 from distill.train.packing import Plan
 from distill.train.precision import Precision
+from distill.train.ranks import is_first, processes, wait_for_all
 from distill.train.recipes import TrainConfig
 from memory.errors import StageError
 from memory.files import write_atomic
@@ -51,7 +52,8 @@ class Watch:
         self._started = self._saved = time.monotonic()
         self._cpu_started, self._cpu_measuring = time.process_time(), 0.0
         self._fresh: float | None = None  # a held-out loss no line of metrics has yet
-        self._drop_lines_after(facts.get("step", -1))
+        if is_first():
+            self._drop_lines_after(facts.get("step", -1))
 
     @property
     def seconds(self) -> float:
@@ -109,7 +111,8 @@ class Watch:
     @property
     def is_late(self) -> bool:
         """Whether the window's end has come: training stops with what it has learnt."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        return late and processes() == 1  # several would have to agree at every update
 
     def step_done(self, step: int) -> tuple[bool, bool]:
         """After an update: (a line of metrics is due, a checkpoint is due)."""
@@ -136,6 +139,10 @@ class Watch:
 
     def saved(self, step: int) -> None:
         """Seals the checkpoint the trainer has just written, then removes older ones."""
+        self._saved = time.monotonic()
+        wait_for_all()  # every process has a random state of its own in it
+        if not is_first():
+            return
         facts = {
             "fingerprint": self.fingerprint,
             "step": step,
@@ -147,7 +154,6 @@ class Watch:
         }
         seal(self.folder / "checkpoints" / f"checkpoint-{step}", facts)
         keep_newest(self.folder / "checkpoints", self.config.keep_checkpoints)
-        self._saved = time.monotonic()
 
     def _write(self, line: dict) -> None:
         line |= {
@@ -157,6 +163,8 @@ class Watch:
         }
         line |= {"skipped": self.skipped} if self.skipped else {}
         self._fresh = None
+        if not is_first():
+            return
         with open(self.folder / METRICS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         rate = self.tokens_per_second

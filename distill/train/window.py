@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from distill.train.packing import Plan, with_steps
+from distill.train.ranks import agree
 from distill.train.recipes import TrainConfig
 from memory.files import write_atomic
 
@@ -38,7 +39,7 @@ class Window:
             if self.deadline is not None:
                 left = SHARE * (self.deadline - time.monotonic())
                 room = left * measure_rate(trainer) * plan.steps / plan.tokens
-                steps = max(1, min(plan.steps, int(room)))
+                steps = agree(max(1, min(plan.steps, int(room))))
             write_atomic(self.path, json.dumps({"steps": steps}))
         return with_steps(plan, min(steps, plan.steps), config)
 
