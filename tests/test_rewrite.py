@@ -156,3 +156,22 @@ def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
 
 def test_a_small_corpus_has_no_rewrite_rows(tmp_path):
     assert _curated(tmp_path, 20) == [] and load_habits(tmp_path) == {}
+
+
+@pytest.mark.slow
+def test_style_comes_in_and_no_fact_goes_out_though_the_junior_babbles(tmp_path):
+    """The made-up agent's corpus and a model of random weights: whatever leaves is faithful."""
+    from agent.config import load_config
+    from agent.dataset import build
+    from benchmarks.gate_power import make_home
+    from benchmarks.rewrite import figures
+    from distill.identity import load_identity
+    from tests.tiny_gguf import make_night
+
+    home = make_home(tmp_path, ROOT / "demo" / "life")
+    config, folder = load_config(home), make_night(home, "2026-11-20")
+    build(config, load_identity(config.identity_path), folder)
+    (folder / "identity.toml").write_bytes(config.identity_path.read_bytes())
+    found = figures(folder, 60)
+    assert found["fidelity"] == 1.0 and found["fidelity_raw"] == 0.0
+    assert found["style_gain_low"] > 0 and found["by_habits_share"] > 0.2

@@ -13,6 +13,8 @@ LEAST_TIMES = 5
 LEAST_SHARE = 0.6  # of the places where the plain words stand: below it is no habit
 LONGEST = 4  # words on either side
 FILE = "habits.json"
+_PHRASE = re.compile(r"[\w'’ -]+")
+_CAPITALS = re.compile(r"\w[A-Z]|\bI\b")  # a capital that does not only open a sentence
 _TOKEN = re.compile(r"[\w'’-]+|[^\w\s]")
 
 
@@ -49,8 +51,10 @@ def _differences(plain: list[str], own: list[str]) -> Iterator[tuple[str, str]]:
     for start, end, ours, last in blocks:
         said, words = " ".join(plain[start:end]), " ".join(own[ours:last])
         short = 0 < end - start <= LONGEST and 0 < last - ours <= LONGEST
-        if short and re.fullmatch(r"[\w'’ -]+", said) and re.fullmatch(r"[\w'’ -]+", words):
-            yield said.lower(), words if words[:2].isupper() else words.lower()
+        if short and _PHRASE.fullmatch(said) and _PHRASE.fullmatch(words):
+            words = words if _CAPITALS.search(words) else words.lower()
+            if words != said.lower():
+                yield said.lower(), words
 
 
 def _runs(words: list[str]) -> Iterator[str]:
