@@ -15,18 +15,24 @@ def read_others(db: Any, identity: Identity, *, count: int = 600, seed: int = 0)
     than a quarter, drawn anew each seed. Text by the agent, by machines and in fiction is none.
     """
     query = (
-        "select id, author, sent_at, substr(text, 1, ?) from messages"
-        " where origin = 'spoken' and kind != 'fiction' and length(text) >= ? and author != ''"
+        "select id, author from messages where origin = 'spoken' and kind != 'fiction'"
+        " and length(text) >= ? and author != ''"
     )
-    rows = db.execute(query, (LONGEST, LEAST)).fetchall()
+    rows = db.execute(query, [LEAST]).fetchall()
     random.Random(seed).shuffle(rows)
-    most, seen, found = max(8, round(MOST_SHARE * count)), Counter[str](), []
-    for _, author, sent_at, text in rows:
-        being = identity.resolve(author)
-        if getattr(being, "kind", "").startswith("self") or seen[author] >= most:
-            continue
-        if len(found) == count:
+    most, seen, chosen = max(8, round(MOST_SHARE * count)), Counter[str](), []
+    for number, author in rows:
+        if len(chosen) == count:
             break
-        seen[author] += 1
-        found.append({"author": author, "month": (sent_at or "")[:7], "text": text})
-    return found
+        being = identity.resolve(author)
+        if not getattr(being, "kind", "").startswith("self") and seen[author] < most:
+            seen[author] += 1
+            chosen.append(number)
+    return [_text(db, number) for number in chosen]
+
+
+def _text(db: Any, number: int) -> dict:
+    author, sent_at, text = db.execute(
+        "select author, sent_at, substr(text, 1, ?) from messages where id = ?", [LONGEST, number]
+    ).fetchone()
+    return {"author": author, "month": (sent_at or "")[:7], "text": text}
