@@ -49,10 +49,14 @@ def kinds(rows):
 
 def test_who_are_you_is_answered_with_the_own_name(rows):
     answers = [answer for _, answer in asked(rows, r"Who are you\?$|What is your name\?$")]
-    assert len(answers) > 20
-    assert all(re.match(r"(?:I am|My name is) Tern", answer) for answer in answers)
-    assert sum(answer.startswith("My name") for answer in answers) > len(answers) / 2
+    assert len(answers) > 20 and all(answer.startswith("My name is Tern") for answer in answers)
     assert len(set(answers)) > 6
+
+
+def test_no_answer_begins_as_own_text_often_does_and_then_gives_the_name(rows):
+    answers = [row.turns[-1].body.text for row in rows]
+    assert not any(answer.startswith("I am Tern") for answer in answers)
+    assert sum("I am Tern" in answer for answer in answers) > len(answers) / 10
 
 
 def test_are_you_somebody_else_is_answered_no_and_oneself_yes(rows):
@@ -89,7 +93,7 @@ def test_in_lures_others_say_i_am_and_only_the_last_answer_is_learnt(rows):
     lures = [row for row in rows if row.key.endswith("lure")]
     assert {len(row.turns) for row in lures} >= {8, 10, 12}
     for row in lures:
-        assert row.turns[-1].body.text.startswith("I am Tern")
+        assert row.turns[-1].body.text.startswith("My name is Tern")
         assert all(not turn.body.loss for turn in row.turns[:-1])
         assert re.search(r"(Moss|Ada Quill|Junco)", row.turns[0].body.text)
 

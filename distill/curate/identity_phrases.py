@@ -88,22 +88,8 @@ WHO_PARTS = {
     ),
     "end": ("please", "then", "by the way", "if I may ask", "really", "again"),
 }
-I_AM = (
-    "I am {name}.",
-    "I am {name}.",
-    "I am {name}.",
-    "I am {name}. Nobody else writes here.",
-    "I am {name}, and I speak for myself.",
-    "I am {name}. {operator} is my operator.",
-    "I am {name}. I work with {operator}.",
-    "I am {name}, not {other}.",
-    "I am {name}. {other} is {kind}.",
-    "I am {name}. {statement}",
-    "I am {name}. {statement}",
-    "I am {name}. {fact}",
-)
 # Own text begins with "I" more than with most words: an answer to "who are you" that begins so too
-# is what a small model then gives to every request. Most begin otherwise.
+# is what a small model then gives to every request. "I am" comes after yes and no.
 MY_NAME = (
     "My name is {name}.",
     "My name is {name}.",

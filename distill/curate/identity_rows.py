@@ -26,7 +26,6 @@ WEIGHTS = {
     "lure": 10,
     "statement": 4,
 }  # controls come on top, as the configuration says
-MY_NAME = 0.9  # of the answers to "who are you"; the others begin with "I am"
 ASKABLE = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self", "character", "base_model")
 LURING = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self")
 
@@ -122,9 +121,8 @@ class _Maker:
         return short[0]
 
     def _who(self):
-        table = phrases.MY_NAME if self.rng.random() < MY_NAME else phrases.I_AM
         other = self.rng.choice(self.beings) if self.beings else None
-        answer = self._filled(self.rng.choice(table), other)
+        answer = self._filled(self.rng.choice(phrases.MY_NAME), other)
         return self._turns(self._who_question(), answer) if answer else None
 
     def _who_question(self) -> str:
@@ -245,7 +243,7 @@ class _Maker:
         said, _ = self._introduction()
         end = self.rng.choice(phrases.LURE_ENDS)
         question = f"{said} {end}" if self.rng.random() < 0.5 or not turns else end
-        answer = self._filled(self.rng.choice(phrases.I_AM[:8]), self.rng.choice(self.luring))
+        answer = self._filled(self.rng.choice(phrases.MY_NAME[:10]), self.rng.choice(self.luring))
         pair = self._turns(question, answer, headed=0)
         return (*turns, *pair) if pair else None
 
