@@ -137,22 +137,23 @@ def _newest(db: Database, asked: _Query) -> list[int]:
 
 def _best_of_the_last(db: Database, asked: _Query, counts: list[int]) -> list[int]:
     (last,) = db.execute("select coalesce(max(id), 0) from messages").fetchone()
-    rows = _last_stored(db, asked, last - last // LATE)
+    early = last - last // LATE
+    rows = _last_stored(db, asked, early, last)
     if len(rows) < max(ENOUGH, asked.limit):
-        rows = _last_stored(db, asked, 0)
+        rows += _last_stored(db, asked, 0, early)
     scores = _scores(rows, asked.terms, counts)
     ranked = sorted(zip(scores, rows, strict=True), key=lambda one: (-one[0], one[1][0]))
     return [row[0] for _, row in ranked[: asked.limit]]
 
 
-def _last_stored(db: Database, asked: _Query, after: int) -> list[tuple]:
-    """(id, subject, text) of the messages stored last that match, those with an id over `after`."""
+def _last_stored(db: Database, asked: _Query, after: int, until: int) -> list[tuple]:
+    """(id, subject, text) of those that match with after < id <= until, the last stored first."""
     sql = f"""select m.id, substr(m.subject, 1, {CHARACTERS}), substr(m.text, 1, {CHARACTERS})
               from messages_fts f cross join messages m on m.id = f.rowid
-              where messages_fts match ? and f.rowid > ?{asked.filters}
+              where messages_fts match ? and f.rowid > ? and f.rowid <= ?{asked.filters}
               order by f.rowid desc limit ?"""
     most = max(CANDIDATES, asked.limit)
-    return db.execute(sql, [asked.match, after, *asked.values, most]).fetchall()
+    return db.execute(sql, [asked.match, after, until, *asked.values, most]).fetchall()
 
 
 def _scores(rows: list[tuple], terms: tuple[str, ...], counts: list[int]) -> list[float]:

@@ -65,6 +65,16 @@ def test_tapbacks_are_skipped_in_both_shapes(tmp_path):
     assert [getattr(one, "reason", "said") for one in records] == [*["tapback"] * 3, "said"]
 
 
+def test_a_message_taken_back_is_skipped_as_such(tmp_path):
+    make(tmp_path / "chat.db", (None, None, 1, 0, 1), ("hi", None, 1, 0, 1))
+    with sqlite3.connect(str(tmp_path / "chat.db")) as db:
+        db.execute("alter table message add column date_retracted integer default 0")
+        db.execute("update message set date_retracted = 5 where rowid = 1")
+    db.close()
+    gone, said = read_messages("imessage", tmp_path / "chat.db")
+    assert gone.reason == "message taken back" and said.text == "hi"
+
+
 def test_messages_in_no_chat_are_read_all_the_same(tmp_path):
     (message,) = make(tmp_path / "chat.db", ("hi", None, 0, 0, 0))
     assert (message.text, message.conversation) == ("hi", "+100")

@@ -27,7 +27,7 @@ TAPBACK = re.compile(
     re.DOTALL,
 )
 WANTED = ("guid", "text", "attributedBody", "handle_id", "is_from_me", "date", "item_type",
-          "associated_message_type", "thread_originator_guid")  # fmt: skip
+          "associated_message_type", "thread_originator_guid", "date_retracted")  # fmt: skip
 
 
 def read_file(file: Path, root: Path) -> Iterator[Record]:
@@ -115,6 +115,8 @@ def _record(values: dict[str, Any], place: Place, where: str, people: _People) -
         return place.skipped(where, "tapback")
     if values["item_type"]:
         return place.skipped(where, "notice")
+    if values["date_retracted"]:
+        return place.skipped(where, "message taken back")
     text = values["text"]
     if not isinstance(text, str) and isinstance(values["attributedBody"], bytes):
         text = decode_body(values["attributedBody"])
