@@ -9,6 +9,7 @@ directly and through `junior serve`, in turns, while a night publishes a generat
 import argparse
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -124,6 +125,12 @@ async def _load(clients: int, port: int, token: str, seconds: float) -> Run:
     return run
 
 
+def _cpu_seconds(pid: int) -> float:
+    """Processor seconds of a process so far, all its threads (proc(5), stat 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _rss_mb(pid: int) -> float:
     fields = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(fields[0]) / 1024
@@ -167,6 +174,7 @@ def measure(clients: int, seconds: float, folder: str) -> dict:
     direct, through = Run(), Run()
     try:
         asyncio.run(_load(clients, doors[0], doors[1], 2.0))  # connections, imports
+        before = _cpu_seconds(served.pid)
         for _ in range(TURNS):
             for run, at in ((direct, int(port)), (through, doors[0])):
                 found = asyncio.run(_load(clients, at, doors[1], seconds / TURNS))
@@ -174,11 +182,16 @@ def measure(clients: int, seconds: float, folder: str) -> dict:
                 run.whole += found.whole
                 run.lost, run.mixed = run.lost + found.lost, run.mixed + found.mixed
                 memory += [_rss_mb(served.pid)] if run is through else []
+        spent = _cpu_seconds(served.pid) - before
     finally:
         for process in (served, backend):
             process.terminate()
             process.wait(20)
-    return _figures(direct, through) | {"clients": clients, "rss_mb": [round(m) for m in memory]}
+    return _figures(direct, through) | {
+        "clients": clients,
+        "cpu_ms_an_answer": round(1000 * spent / max(1, len(through.whole)), 2),
+        "rss_mb": [round(m) for m in memory],
+    }
 
 
 def _figures(direct: Run, through: Run) -> dict:
