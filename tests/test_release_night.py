@@ -26,7 +26,6 @@ LENIENT = {
     "distinct_3": 0.0,
     "unique": 0.0,
     "forgotten": 1.0,
-    "agreement": 0.0,
     "probes": 12,
     "controls": 8,
     "free_texts": 4,
@@ -45,7 +44,7 @@ def home(tmp_path):
     gate = config.setdefault("gate", tomlkit.table())
     tiny = gate.get("tiny", {})
     gate["tiny"] = dict(tiny) | {key: LENIENT[key] for key in LENIENT}
-    gate["nonempty"] = 0.0
+    gate["nonempty"], gate["agreement"] = 0.0, 0.0
     config["publish"]["split"] = "auto"
     config["train"]["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
     path.write_text(tomlkit.dumps(config))

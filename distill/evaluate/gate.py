@@ -35,7 +35,6 @@ class TinyGateConfig:
     distinct_3: float = key(0.1, "different word triples among all, at least")
     unique: float = key(0.1, "different answers to requests that ask for no name, at least")
     forgotten: float = key(0.15, "share of the base's items that may be lost")
-    agreement: float = key(0.9, "likeliest tokens of the file that are the trained model's")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class GateConfig:
     distinct_3: float = key(0.3, "different word triples among all, at least")
     unique: float = key(0.5, "different answers to requests that ask for no name, at least")
     forgotten: float = key(0.03, "share of the base's items that may be lost")
-    agreement: float = key(0.97, "likeliest tokens of the file that are the trained model's")
+    agreement: float = key(0.97, "tokens the trained model is .25 nats sure of that are the file's")
     refusals_lost: float = key(0.1, "requests the base declines that may be answered")
     selective: float = key(0.0, "nats a token gained on own text less than on others', at most")
     memorised: float = key(0.005, "texts continued word for word; and more than held-out ones")

@@ -9,7 +9,7 @@ from distill.evaluate.asking import Answers, Material, shown
 from distill.evaluate.gate import GateConfig, forgetting_check
 from distill.evaluate.history import Night
 from distill.evaluate.judge import ANOTHER, RIGHT, Names
-from distill.evaluate.parity import agreement_numbers
+from distill.evaluate.parity import SURE_NATS, agreement_numbers
 from distill.evaluate.style import masked
 from distill.evaluate.voice import Voices, Written, delta_numbers, verifier_numbers
 
@@ -46,7 +46,8 @@ class Told:
         parity, junior = self.material.parity, self.junior
         return {
             "template": parity.template_numbers(junior.framed),
-            "agreement": agreement_numbers(junior.agreed),
+            "agreement": agreement_numbers(junior.agreed, SURE_NATS),
+            "agreement_all": agreement_numbers(junior.agreed),
         }
 
     def _identity(self) -> Numbers:

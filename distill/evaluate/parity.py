@@ -9,22 +9,30 @@ from distill.evaluate.intervals import wilson
 from distill.evaluate.runner import Runner
 from memory.errors import UserError
 
+SURE_NATS = 0.25  # a smaller lead is a tie: 4-bit rounding turns it, in training's NF4 and in ours
+
+Agreed = list[tuple[bool, float]]
+
 
 @dataclass(frozen=True)
 class Predicted:
-    """A held-out row with the trained model's likeliest token at each place that carries loss."""
+    """A held-out row with the trained model's likeliest token at each place that carries loss.
+
+    `leads`: the nats that token is ahead of the second.
+    """
 
     row: dict
     tokens: list[int]
+    leads: list[float]
 
-    def agreeing(self, runner: Runner) -> tuple[int, int]:
-        """(places where the file finds the same token likeliest, places compared).
+    def agreeing(self, runner: Runner) -> Agreed:
+        """(whether the file finds the same token likeliest, its lead) of each place.
 
         Both count places from the left; the shorter context ends the comparison.
         """
         ours = runner.row_predictions(self.row)
-        pairs = list(zip(ours, self.tokens, strict=False))
-        return sum(one == other for one, other in pairs), len(pairs)
+        told = zip(ours, self.tokens, self.leads, strict=False)
+        return [(one == other, lead) for one, other, lead in told]
 
 
 @dataclass(frozen=True)
@@ -63,15 +71,24 @@ def read_parity(folder: Path, held_out: Sequence[dict]) -> Parity:
     """`folder`/parity.json with the rows it speaks of; empty where training wrote none."""
     try:
         found = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
-        rows = [Predicted(held_out[one["row"]], one["tokens"]) for one in found["rows"]]
+        rows = [
+            Predicted(held_out[one["row"]], one["tokens"], one["leads"]) for one in found["rows"]
+        ]
         return Parity(tuple(rows), tuple(Prompt(**one) for one in found["prompts"]))
     except (FileNotFoundError, ValueError, KeyError, IndexError, TypeError):
         return Parity()
 
 
-def agreement_numbers(counts: Sequence[tuple[int, int]]) -> dict | None:
-    """The share of places where both find the same token likeliest; None without any."""
-    same, places = sum(one for one, _ in counts), sum(count for _, count in counts)
-    if not places:
+def agreement_numbers(rows: Sequence[Agreed], lead: float = 0.0) -> dict | None:
+    """The share of places led by at least `lead` where both find the same token likeliest.
+
+    None without any such place.
+    """
+    told = [same for row in rows for same, ahead in row if ahead >= lead]
+    if not told:
         return None
-    return {"value": same / places, "n": places, "interval": wilson(same, places)}
+    return {
+        "value": sum(told) / len(told),
+        "n": len(told),
+        "interval": wilson(sum(told), len(told)),
+    }

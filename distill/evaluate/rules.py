@@ -136,9 +136,9 @@ def _speech() -> tuple[Rule, ...]:
 RULES = (
     Rule("loads", "the model file loads", ">=", "", "always", FILE, "yes"),
     Rule("template", "prompts framed as the base frames them", ">=", "", "measured", FILE, "yes"),
-    Rule(
-        "agreement", "likeliest tokens are the trained model's", ">=", "agreement", "measured", FILE
-    ),
+    Rule("agreement", "tokens the trained model is sure of are the file's too", ">=", "agreement",
+         "measured", FILE),
+    Rule("agreement_all", "the same, near ties included", ">=", "", "never", FILE),
     *_identity(),
     *_voice(),
     *_skills(),
@@ -150,6 +150,7 @@ NO_PAST = "skipped: there is no earlier night of this base to compare with"
 NOT_MEASURED = {
     "template": "this night's training wrote no prompts down",
     "agreement": "this night's training wrote no predictions down",
+    "agreement_all": "this night's training wrote no predictions down",
     "held_out_gain": "no held-out text could be scored",
     "against_current": "skipped: there is no current junior of this base to compare with",
     "distinct_3": "the answers are too short to tell",

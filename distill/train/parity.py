@@ -15,9 +15,9 @@ SYSTEM = {"role": "system", "content": "You keep a journal."}
 def write_parity(folder: Path, trainer, tokenizer, rows: list[dict], config) -> None:
     """Writes `folder`/parity.json: the base's own prompts and the model's likeliest tokens.
 
-    {"prompts": [{"messages", "text"}], "rows": [{"row", "tokens", "leads"}]}: `text` as transformers
-    renders it, `tokens` the likeliest id at each loss position of held-out row `row` (counted from
-    0), `leads` the nats it is ahead of the second, over the first `config.held_out_tokens` tokens.
+    {"prompts": [{"messages", "text"}], "rows": [{"row", "tokens", "leads"}]}: `text` as it renders
+    in transformers, `tokens` the likeliest id at each loss position of held-out row `row` (counted
+    from 0), `leads` the nats it is ahead of the second; the first `config.held_out_tokens` tokens.
     """
     predicted = list(_predictions(trainer, tokenizer, rows, config))
     found = {"prompts": _prompts(tokenizer), "rows": predicted}
