@@ -1,6 +1,6 @@
 """Finds texts that are nearly the same: sketches of their words, then the true overlap."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from memory.fulltext import spaced
 
@@ -24,18 +24,30 @@ def groups(texts: Sequence[str], threshold: float = 0.9) -> list[list[int]]:
     """
     from rensa import RMinHash, RMinHashLSH
 
-    words = [_words(text) for text in texts]
-    long = [number for number, own in enumerate(words) if len(own) >= LEAST]
+    long: list[int] = []
+    sketches = RMinHash.digest_matrix_from_token_sets(_long(texts, long), SKETCH, SEED)
     if len(long) < 2:
         return []
-    sketches = RMinHash.digest_matrix_from_token_sets([words[i] for i in long], SKETCH, SEED)
     index = RMinHashLSH(threshold=threshold, num_perm=SKETCH, num_bands=BANDS)
     index.insert_matrix(sketches)
     flags = index.query_duplicate_flags_matrix(sketches)
     met = [i for i, flag in zip(long, flags, strict=True) if flag]
-    rows = RMinHash.digest_matrix_from_token_sets([words[i] for i in met], SKETCH, SEED).to_rows()
-    sets = {i: frozenset(_runs(words[i])) for i in met}
+    words = [_words(texts[i]) for i in met]
+    rows = RMinHash.digest_matrix_from_token_sets(words, SKETCH, SEED).to_rows()
+    sets = {i: frozenset(_runs(own)) for i, own in zip(met, words, strict=True)}
     return _joined(met, rows, sets, threshold)
+
+
+def _long(texts: Sequence[str], indices: list[int]) -> Iterator[list[str]]:
+    """The words of the texts that are long enough, whose `indices` are noted down.
+
+    One after the other: held all at once the lists cost the garbage collector a quarter of it all.
+    """
+    for index, text in enumerate(texts):
+        words = _words(text)
+        if len(words) >= LEAST:
+            indices.append(index)
+            yield words
 
 
 def shingles(text: str) -> list[str]:
