@@ -79,6 +79,8 @@ def ask(config: Config, now: datetime) -> tuple[bool, str, bool]:
         if history.last_tick_at and history.last_tick_at - now > CLOCK_SLACK:
             note_clock(db, history.last_tick_at, now)
         set_state(db, "last_tick_at", now.isoformat(timespec="seconds"))
+        if not history.hindrance:
+            set_state(db, "last_able_at", now.isoformat(timespec="seconds"))
     unfinished = {"running", "interrupted", "failed"} & set(history.verdicts)
     return (*due(now, config.schedule, history), bool(unfinished))
 

@@ -20,6 +20,8 @@ class ScheduleConfig:
     catch_up: bool = key(True, "Run later when the machine was off during the window.")
     timezone: str = key("", 'Such as "Europe/Berlin"; "" = machine\'s.')
     min_free_gb: float = key(5.0, "Free disk a night needs before it starts, in 1e9 bytes.")
+    on_battery: bool = key(False, "Start by itself without mains power too.")
+    max_load: float = key(0.0, "Load a core above which a night waits; 0: not asked.")
     scan_seconds: int = key(300, "How often every source is scanned, events or not.")
 
     def __post_init__(self) -> None:
@@ -88,7 +90,8 @@ class History:
     """What the table knows of a period: its scheduled nights' verdicts, and starts so far.
 
     A night the operator stopped counts as "stopped"; one a crash or a shutdown cut off as
-    "running" or "interrupted", and is gone on with.
+    "running" or "interrupted", and is gone on with. `hindrance` is why the machine cannot now,
+    `able_at` when it last could.
     """
 
     verdicts: tuple[str, ...] = ()
@@ -96,9 +99,17 @@ class History:
     first_seen_at: datetime | None = None
     last_tick_at: datetime | None = None
     paused_until: datetime | None = None
+    able_at: datetime | None = None
+    hindrance: str = ""
 
 
 def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, str]:
+    """Whether the night should start now, and why or why not: by the clock, then by the machine."""
+    is_due, why = _due(now, config, history)
+    return (False, history.hindrance) if is_due and history.hindrance else (is_due, why)
+
+
+def _due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, str]:
     """Whether the current period's night should start now, and why or why not, in plain words.
 
     `now` is aware. A period has at most one finished attempt, and failed ones are tried again
@@ -123,7 +134,8 @@ def due(now: datetime, config: ScheduleConfig, history: History) -> tuple[bool, 
         return True, "inside the window"
     if not config.catch_up:
         return False, "the window has passed"
-    if history.last_tick_at and begin <= history.last_tick_at < end:
+    able = history.able_at or history.last_tick_at
+    if able and begin <= able < end:
         return False, "the window has passed, and the machine was up in it"
     return True, "catching up: the machine was off in the window"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from agent.conditions import hindrance
 from agent.config import Config
 from agent.schedule import FINISHED, History, backup_due, due, next_start, period_of
 from memory.db import Database, open_database
@@ -32,6 +33,8 @@ def read_history(db: Database, config: Config, now: datetime) -> History:
         first_seen_at=moment(state.get("first_seen_at")),
         last_tick_at=moment(state.get("last_tick_at")),
         paused_until=moment(state.get("paused_until")),
+        able_at=moment(state.get("last_able_at")),
+        hindrance=hindrance(config.schedule),
     )
 
 

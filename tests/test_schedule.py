@@ -1,11 +1,13 @@
 """Claims about which night is due, with the clock as an argument."""
 
 import itertools
+import os
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.conditions import hindrance
 from agent.schedule import History, ScheduleConfig, due, next_start, period_of, start_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -87,3 +89,34 @@ def test_next_start_is_later_than_now():
 def test_values_that_cannot_be_are_named(values):
     with pytest.raises(ValueError, match=next(iter(values))):
         ScheduleConfig(**values)
+
+
+def test_a_night_waits_for_its_conditions_and_is_not_lost_by_it():
+    now = berlin(2026, 11, 20, 4, 0)
+    waiting = History(hindrance="waiting for mains power")
+    assert due(now, CONFIG, waiting) == (False, "waiting for mains power")
+    later, on_battery = berlin(2026, 11, 20, 9, 0), berlin(2026, 11, 20, 7, 0)
+    plugged_in = History(last_tick_at=on_battery, able_at=berlin(2026, 11, 19, 22, 0))
+    assert due(later, CONFIG, plugged_in)[0]
+
+
+@pytest.mark.parametrize(
+    ("online", "battery", "waits"),
+    [("1", True, False), ("0", True, True), ("0", False, False), (None, True, False)],
+)
+def test_only_a_machine_with_mains_that_are_out_is_on_battery(tmp_path, online, battery, waits):
+    if online is not None:
+        (tmp_path / "AC").mkdir()
+        (tmp_path / "AC" / "type").write_text("Mains\n")
+        (tmp_path / "AC" / "online").write_text(f"{online}\n")
+    if battery:
+        (tmp_path / "BAT0").mkdir()
+        (tmp_path / "BAT0" / "type").write_text("Battery\n")
+    assert bool(hindrance(ScheduleConfig(), tmp_path)) == waits
+    assert hindrance(ScheduleConfig(on_battery=True), tmp_path) == ""
+
+
+def test_a_busy_machine_is_waited_for_only_where_asked(tmp_path):
+    assert hindrance(ScheduleConfig(max_load=1e9), tmp_path) == ""
+    if os.getloadavg()[0] > 0:
+        assert "quieter" in hindrance(ScheduleConfig(max_load=1e-9), tmp_path)
