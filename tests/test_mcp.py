@@ -9,6 +9,7 @@ import anyio
 import httpx
 import pytest
 
+from memory.db import open_database
 from tests.fake_llm import FakeLLM
 from tests.homes import ROOT
 from tests.serving import served, wren_home
@@ -73,6 +74,15 @@ def test_the_junior_is_asked_and_rewrites(door):
     rewritten, _, _ = called(door, "rewrite", text="It is 4 o'clock.")
     assert said == {"text": "You said: Hello.", "generation": "2026-11-20"}
     assert rewritten["text"] == "It is 4 o'clock." and rewritten["kept_unchanged"]
+
+
+def test_the_juniors_own_words_are_not_stored_as_the_agents(door):
+    said, _, _ = called(door, "ask_junior", text="A line for the log.")
+    stored, _, _ = called(door, "log", kind="note", text=said["text"])
+    own, _, _ = called(door, "log", kind="note", text="Nobody said this before me.")
+    with open_database(door.config.database_path) as db:
+        origins = dict(db.execute("select id, origin from messages").fetchall())
+    assert (origins[stored["id"]], origins[own["id"]]) == ("junior", "spoken")
 
 
 def test_status_and_who_is_answer(door):

@@ -15,6 +15,8 @@ from distill.rewrite.plain import plain_version
 from distill.rewrite.rewriter import request, rewrite
 from memory.db import open_database
 from memory.ingest import log_message
+from tests.homes import document, here
+from tests.serving import wren_home
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -156,6 +158,15 @@ def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
 
 def test_a_small_corpus_has_no_rewrite_rows(tmp_path):
     assert _curated(tmp_path, 20) == [] and load_habits(tmp_path) == {}
+
+
+def test_the_command_gives_the_text_and_says_what_it_kept(tmp_path):
+    home, file = wren_home(tmp_path).home, tmp_path / "text.md"
+    file.write_text("# Head\n\nThe gauge is off by 4.\n")
+    found = document(home, "rewrite", str(file), run=here, JUNIOR_PUBLISH_OLLAMA="off")
+    said = here(home, "rewrite", "-", typed="It is 4.\n", JUNIOR_PUBLISH_OLLAMA="off")
+    assert found["text"] == file.read_text() and len(found["kept_unchanged"]) == 1
+    assert said.stdout == "It is 4.\n" and "kept as it was" in said.stderr
 
 
 @pytest.mark.slow

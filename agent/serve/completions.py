@@ -217,7 +217,7 @@ async def _whole(
         last = word.said
         word = await _next(words, deadline)
     text = "".join(texts)
-    await keep_answer(desk, call.wanted, text)
+    await _keep(desk, call, text)
     choice = {"index": 0, "finish_reason": last.finish or "stop", "logprobs": None}
     if call.chat:
         choice["message"] = {"role": "assistant", "content": text, "refusal": None}
@@ -253,7 +253,13 @@ async def _events(
     ending = _event(base | extra, _delta(call, opening, last.finish or "stop"))
     usage = _event(base | {"usage": _usage(last)}, None) if call.usage else ""
     yield f"{ending}{usage}data: [DONE]\n\n"
-    await keep_answer(desk, call.wanted, "".join(texts))
+    await _keep(desk, call, "".join(texts))
+
+
+async def _keep(desk: Desk, call: Call, text: str) -> None:
+    """A rewrite that changed nothing is not the junior's."""
+    if text != call.asked.messages[-1]["content"]:
+        await keep_answer(desk, call.wanted, text)
 
 
 def _envelope(call: Call, kind: str) -> dict[str, Any]:

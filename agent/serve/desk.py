@@ -1,6 +1,8 @@
 """One place where every door's question is answered: the model's name in, pieces out."""
 
 import asyncio
+import hashlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -27,6 +29,7 @@ from distill.rewrite.rewriter import ATTEMPTS, Rewritten, cleaned, judged, reque
 from memory.errors import UserError
 
 JUNIOR, REWRITE = "junior", "junior-rewrite"
+REMEMBERED = 1000  # answers of the junior, by hash
 TOO_SLOW = "the answer took too long (serve.answer_seconds)"
 CHARACTERS_A_TOKEN = 8  # no language's text has more: a longer prompt cannot fit
 
@@ -51,6 +54,7 @@ class Desk:
         wanted = config.serve.backend in ("auto", "ollama") and config.publish.ollama != "off"
         self.ollama = OllamaBackend(server_address(config.publish.host) if wanted else "", first)
         self._names: tuple[str, ...] | None = None
+        self._said: deque[str] = deque(maxlen=REMEMBERED)
 
     async def close(self) -> None:
         await self.ollama.close()
@@ -159,6 +163,15 @@ class Desk:
                 break
         return said
 
+    def remember(self, text: str) -> None:
+        """The junior wrote this: should it come back to be logged, it is no own word."""
+        if text.strip():
+            self._said.append(_digest(text))
+
+    def wrote(self, text: str) -> bool:
+        """Whether a junior wrote this very text, white space apart, not long ago."""
+        return _digest(text) in self._said
+
     def names(self) -> tuple[str, ...]:
         """Every name in the registry; none where identity.toml cannot be read."""
         if self._names is None:
@@ -168,6 +181,10 @@ class Desk:
                 return ()
             self._names = (*known.own, *known.others)
         return self._names
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()
 
 
 def _carded(card: str, messages: tuple[dict[str, str], ...]) -> tuple[dict[str, str], ...]:

@@ -33,8 +33,9 @@ def routes(desk: Desk) -> list[Route]:
         if not all(isinstance(one, str) for one in (*asked.values(), key, *to)):
             raise ApiError(400, "kind, text, topic, key and to are texts", "invalid_type")
         stored = await asyncio.to_thread(
-            write_down, desk.config, **asked, key=key, to=tuple(to), by=str(body.get("by", ""))
-        )
+            write_down, desk.config, **asked, key=key, to=tuple(to),
+            by="junior" if desk.wrote(asked["text"]) else str(body.get("by", "")),
+        )  # fmt: skip
         return JSONResponse(stored, status_code=200 if stored["duplicate"] else 201)
 
     async def found(request: Request) -> Response:
@@ -115,7 +116,8 @@ def recent(config: Config, limit: int) -> list[dict[str, Any]]:
 
 
 async def keep_answer(desk: Desk, wanted: Wanted, text: str) -> None:
-    """With `serve.log_answers`, what the junior said is stored as its own."""
+    """What the junior said is remembered; with `serve.log_answers` it is stored as its own."""
+    desk.remember(text)
     if not desk.config.serve.log_answers or not text.strip():
         return
     topic = "rewriting" if wanted.rewrites else "answer"

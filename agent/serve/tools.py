@@ -35,7 +35,7 @@ DOORS_DO_IT = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 def build_server(desk: Desk) -> MCPServer:
     """The tools and resources over `desk`; results are bounded and carry ids and dates."""
     server: MCPServer = MCPServer("junior", instructions=ABOUT, log_level="WARNING")
-    _memory_tools(server, desk.config)
+    _memory_tools(server, desk)
     _junior_tools(server, desk)
     _resources(server, desk)
     return server
@@ -56,7 +56,9 @@ def _plainly(tool: Callable[..., Awaitable[dict]]) -> Callable[..., Awaitable[di
     return told
 
 
-def _memory_tools(server: MCPServer, config: Config) -> None:
+def _memory_tools(server: MCPServer, desk: Desk) -> None:
+    config = desk.config
+
     @server.tool()
     @_plainly
     async def search_memory(
@@ -91,10 +93,12 @@ def _memory_tools(server: MCPServer, config: Config) -> None:
     async def log(kind: str, text: str, key: str = "") -> dict[str, Any]:
         """Writes the agent's own words into its memory: kind is journal, relay, letter or note.
 
-        The same key twice is one message.
+        The same key twice is one message. What the junior wrote is kept as the junior's.
         """
         return await asyncio.to_thread(
-            lambda: memory.write_down(config, kind=kind, text=text, key=key)
+            lambda: memory.write_down(
+                desk.config, kind=kind, text=text, key=key, by="junior" if desk.wrote(text) else ""
+            )
         )
 
     @server.tool(name="status")
@@ -115,6 +119,7 @@ def _junior_tools(server: MCPServer, desk: Desk) -> None:
         )
         junior = desk.generations.find()
         said = await desk.whole(junior.id, asked)
+        desk.remember(said.text)
         return {"text": said.text[:LONGEST_TEXT], "generation": junior.id}
 
     @server.tool()
@@ -128,8 +133,11 @@ def _junior_tools(server: MCPServer, desk: Desk) -> None:
         async with aclosing(desk.rewritten("", text[:LONGEST_TEXT])) as pieces:
             async for part in pieces:
                 parts.append(part)
+        written = "".join(part.text for part in parts)
+        if any(part.by for part in parts):
+            desk.remember(written)
         return {
-            "text": "".join(part.text for part in parts),
+            "text": written,
             "kept_unchanged": [part.kept for part in parts if part.kept],
         }
 
