@@ -149,3 +149,15 @@ def test_the_peers_expectations_hold():
 def test_the_samples_have_the_messages_they_have():
     found = count(records_of("whatsapp", fixture_folder("whatsapp/chatistics")))
     assert found == {"messages": 36, "notice": 3}
+
+
+def test_years_of_persia_are_counted_into_ours(tmp_path):
+    days = ("۱۴۰۲/۱۲/۲۲", "۱۴۰۳/۰۱/۰۱", "۱۴۰۳/۱۲/۳۰")
+    text = "".join(f"{day}،\u200f ۲۱:۱۵ - Pell: سلام\n" for day in days)
+    found = [m.sent_at.date().isoformat() for m in read(tmp_path, text)]
+    assert found == ["2024-03-12", "2024-03-20", "2025-03-20"]
+
+
+def test_messages_of_one_minute_keep_their_order(tmp_path):
+    text = "".join(f"1/2/26, 09:00 - Pell: {word}\n" for word in ("one", "two", "three"))
+    assert [m.sent_at.second for m in read(tmp_path, text)] == [0, 1, 2]

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO
 
 from memory.sources.chat import lines
@@ -193,9 +193,23 @@ def _moment(hit: re.Match[str], day_first: bool) -> tuple[datetime | None, str]:
     clock = f"{hour:02}{minute:02}" + (f"{after:02}" if hit["second_of"] else "")
     written = f"{year}{_two(hit)}T{clock}"
     try:
+        if 1300 < year < 1500:
+            year, month, day = _from_persian(year, month, day)
         return datetime(year, month, day, hour, minute, after, tzinfo=UTC), written
-    except ValueError:  # the 31st of February, a Persian year
+    except ValueError:  # the 31st of February
         return None, written
+
+
+def _from_persian(year: int, month: int, day: int) -> tuple[int, int, int]:
+    """A day of the Solar Hijri calendar, by its cycle of 33 years from 1 Farvardin 1403."""
+
+    def days(year: int, month: int, day: int) -> int:
+        year += 1595
+        months = (month - 1) * 31 if month < 7 else (month - 7) * 30 + 186
+        return 365 * year + year // 33 * 8 + (year % 33 + 3) // 4 + months + day
+
+    moment = date(2024, 3, 20) + timedelta(days=days(year, month, day) - days(1403, 1, 1))
+    return moment.year, moment.month, moment.day
 
 
 def _two(hit: re.Match[str]) -> str:
