@@ -108,6 +108,7 @@ def load_config(
             _overlay(name, cls, values, flags or {}, origins, problems)
         sections[name] = read_section(cls, values, f"[{name}]", problems)
     problems += [f"unknown section [{name}]" for name in table]
+    problems += [] if frozen else _unknown_variables()
     problems += [
         f"unknown flag {flag}" for flag in flags or {} if flag.split(".")[0] not in SECTIONS
     ]
@@ -154,6 +155,18 @@ def _overlay(name, cls, values, flags, origins, problems) -> None:
         if f"{name}.{f.name}" in flags:
             values[f.name] = flags[f"{name}.{f.name}"]
             origins[f"{name}.{f.name}"] = "flag"
+
+
+def _unknown_variables() -> list[str]:
+    """A problem for each JUNIOR_SECTION_KEY whose section there is, but no such key."""
+    known, sections = set(), []
+    for name, cls in SECTIONS.items():
+        sections.append(f"JUNIOR_{name}_".upper())
+        known |= {f"JUNIOR_{name}_{f.name}".upper() for f in dataclasses.fields(cls)}
+    ours = (variable for variable in os.environ if variable.startswith(tuple(sections)))
+    return [
+        f"environment: unknown {variable}" for variable in sorted(ours) if variable not in known
+    ]
 
 
 def _parse(text: str, kind: object, where: str, problems: list[str]) -> object:

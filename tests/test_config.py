@@ -56,6 +56,14 @@ def test_flags_beat_environment_beats_file(tmp_path, monkeypatch):
     assert config.origins["schedule.at"] == "flag" and config.origins["base.name"] == "file"
 
 
+def test_a_variable_that_names_no_key_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUNIOR_SCHEDULE_ATT", "02:00")
+    monkeypatch.setenv("JUNIOR_IMAP_PASSWORD", "of a source, no key")
+    with pytest.raises(ConfigError, match="unknown JUNIOR_SCHEDULE_ATT") as error:
+        load_config(tmp_path)
+    assert len(error.value.problems) == 1
+
+
 def test_what_is_written_is_read_back_with_every_key_in_it(tmp_path):
     source = SourceConfig(kind="journals", path=str(tmp_path))
     path = write_config(tmp_path, {"base": {"name": "tiny"}}, name_sources([source]))
