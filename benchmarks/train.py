@@ -57,7 +57,7 @@ def main() -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=41, help="tokens a row, on average")
-    parser.add_argument("--base", default="tiny", help="tiny, or the shape of a 3B: see bases.py")
+    parser.add_argument("--base", default="tiny", help="tiny, or the shape of a 3B: see shapes.py")
     parser.add_argument("--against", default="trl", choices=["trl"])
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=1)
