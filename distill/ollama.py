@@ -54,7 +54,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Spoken:
-    """An answer; `stopped` is False where the token limit cut it."""
+    """An answer; `stopped` is False where the token limit cut it. `seconds` without the loading."""
 
     text: str
     tokens: int
@@ -223,8 +223,8 @@ class Ollama:
         with self._plainly(f"asked {tag}"):
             answer = self._patient.chat(tag, list(messages), options=options)
         text, seconds = answer.message.content or "", time.monotonic() - started
-        speaking = (answer.eval_duration or 0) / 1e9 or seconds  # not the loading
-        return Spoken(text, answer.eval_count or 0, speaking, answer.done_reason == "stop")
+        seconds = max(seconds - (answer.load_duration or 0) / 1e9, 1e-3)
+        return Spoken(text, answer.eval_count or 0, seconds, answer.done_reason == "stop")
 
     def stream(self, tag: str, messages: Sequence[dict[str, str]], **how: Any) -> Iterator[str]:
         """The answer piece by piece; a stream that ends without its last mark is an error."""
