@@ -117,6 +117,7 @@ def test_without_the_token_there_are_no_tools(door):
     assert httpx.post(f"{door.url}/mcp", json=asked).status_code == 401
 
 
+@pytest.mark.slow
 def test_the_tools_answer_over_standard_input_too(tmp_path):
     from mcp import Client, StdioServerParameters
 

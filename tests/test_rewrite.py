@@ -33,6 +33,8 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
         ("sooooo good 😀", "So good."),
         ("He said \"don't\", and `x = it's`.", "He said \"don't\", and `x = it's`."),
         ("lol", "lol"),
+        ("I'd rather know the cause.", "I would rather know the cause."),
+        ("He'd walked a kind of mile.", "He had walked a kind of mile."),
         ("", ""),
     ],
 )

@@ -149,6 +149,7 @@ def test_a_unix_socket_is_private_and_serves(tmp_path):
             assert client.get("http://junior/v1/models", headers=door.bearer).status_code == 200
 
 
+@pytest.mark.slow
 def test_serve_prints_a_link_that_opens_the_page(tmp_path):
     """The command itself, from its start to SIGTERM; `--link` asks the running one."""
     config = wren_home(tmp_path)

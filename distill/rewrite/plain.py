@@ -16,12 +16,15 @@ _CONTRACTIONS = (
     (r"(?<=\w)['’]ll\b", " will"),
     (r"\b(it|that|there|here|what|who|where|he|she)['’]s\b(?! been\b)", r"\1 is"),
     (r"\b(it|that|there|he|she)['’]s(?= been\b)", r"\1 has"),
-    (r"\b(I|you|he|she|it|we|they)['’]d\b(?! (?:been|better)\b)", r"\1 would"),
-    (r"\b(I|you|he|she|it|we|they)['’]d(?= (?:been|better)\b)", r"\1 had"),
+    (
+        r"\b(I|you|he|she|it|we|they)['’]d\b(?! (?:been|better|gone|done|seen|had|\w+ed)\b)",
+        r"\1 would",
+    ),
+    (r"\b(I|you|he|she|it|we|they)['’]d(?= (?:been|better|gone|done|seen|had|\w+ed)\b)", r"\1 had"),
 )
 _CASUAL = {
     "gonna": "going to", "wanna": "want to", "gotta": "have to", "kinda": "", "sorta": "",
-    "dunno": "do not know", "cos": "because", "cuz": "because", "cause": "cause", "till": "until",
+    "dunno": "do not know", "cos": "because", "cuz": "because",
     "'til": "until", "u": "you", "ur": "your", "pls": "please", "plz": "please", "thx": "thank you",
     "thanks": "thank you", "btw": "by the way", "idk": "I do not know", "tho": "though",
     "yeah": "yes", "yep": "yes", "yup": "yes", "nope": "no", "nah": "no", "ok": "okay",
@@ -50,8 +53,8 @@ _PHRASES = {
 _FILLERS = (
     r"(?:^|(?<=[.!?…]\s))(?:well|oh|ah|so|now|anyway|look|hey|hmm+|okay so|right)\s*,\s*",
     r",?\s*\b(?:you know|I mean|to be honest|honestly speaking|at any rate)\b,?",
-    r"\b(?:really|actually|basically|honestly|literally|simply|just|quite|rather|sort of|kind of)"
-    r"\s+(?!than\b)",
+    r"\b(?:really|actually|basically|honestly|literally|simply|just|quite)\s+",
+    r"(?<!\ba )(?<!\bthe )(?<!\bthis )(?<!\bthat )(?<!\bwhat )(?<!\bsome )\b(?:sort|kind) of\s+",
     r"\b(?:ha)+h?a?\b[.!,]*|\b(?:lol|lmao|haha\w*|hehe\w*)\b[.!,]*",
 )
 _PICTURES = "[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d]+"
