@@ -8,6 +8,7 @@ from statistics import fmean
 
 from distill.evaluate.intervals import Interval, auc, percentiles
 from distill.evaluate.style import (
+    CHUNK_CHARACTERS,
     bags,
     chunks,
     cosine_distances,
@@ -20,6 +21,7 @@ from distill.evaluate.style import (
 
 BAG_WORDS, LEAST_BAG, BAGS = 5000, 400, 20
 LEAST_CHUNKS, MOST_CHUNKS, FOLDS = 8, 240, 6
+SHORT_CHUNK = 300  # characters of a piece where the junior has said little
 TELLS = 0.8  # a verifier under this on the owner against others says nothing about a junior
 
 
@@ -111,8 +113,10 @@ def verifier_numbers(voices: Voices, *, seed: int) -> dict | None:
     either (beside the left-out months where these are too few): .5 not to be told apart, 1 always.
     None where a voice has too few pieces; `usable` is False where others are not even told.
     """
+    texts = sum(len(one.text) for one in voices.junior)
+    size = CHUNK_CHARACTERS if texts >= 2 * LEAST_CHUNKS * CHUNK_CHARACTERS else SHORT_CHUNK
     voices_of = {
-        name: _pieces(getattr(voices, name), seed + place)
+        name: _pieces(getattr(voices, name), seed + place, size)
         for place, name in enumerate(("own", "others", "base", "junior", "held_out"))
     }
     if min(len(voices_of[name]) for name in ("own", "others", "junior")) < LEAST_CHUNKS:
@@ -122,7 +126,8 @@ def verifier_numbers(voices: Voices, *, seed: int) -> dict | None:
     mine = scored["held_out"] if newer else scored["own"]
     tells = auc(scored["own"], scored["others"])
     of_base = auc(scored["own"], scored["base"]) if scored["base"] else None
-    note = f"beside {len(mine)} pieces of {'held-out' if newer else 'left-out'} own text"
+    kind = "held-out" if newer else "left-out"
+    note = f"pieces of {size} characters beside {len(mine)} of {kind} own text"
     note += f"; it tells others at {tells:.2f}"
     return {
         "value": auc(mine, scored["junior"]),
@@ -136,12 +141,14 @@ def verifier_numbers(voices: Voices, *, seed: int) -> dict | None:
     }
 
 
-def _pieces(texts: Iterable[Written], seed: int) -> list[Written]:
+def _pieces(texts: Iterable[Written], seed: int, size: int) -> list[Written]:
     """Pieces of one size, none of two months; no more than are needed."""
     months: dict[str, list[str]] = defaultdict(list)
     for one in texts:
         months[one.month].append(one.text)
-    found = [Written(piece, month) for month, held in months.items() for piece in chunks(held)]
+    found = [
+        Written(piece, month) for month, held in months.items() for piece in chunks(held, size)
+    ]
     random.Random(seed).shuffle(found)
     return found[:MOST_CHUNKS]
 
