@@ -94,7 +94,7 @@ def test_a_sign_off_stays_and_a_signature_goes():
     assert own_text("It does.\n\nWarmly,\nAda\n\n-- \nAda Quill, North").split()[-1] == "Ada"
 
 
-HOSTILE = ["On ", "\n", "> ", "- ", "x:\n", "From: a\n", "a/b 1/2/25 1:00\n", "To: a\ncc: b\n"]
+HOSTILE = ["On ", "-", "\n", "> ", "- ", "x:\n", "From: a\n", "a/b 1/2/25 1:00\n", "To: a\ncc: b\n"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -1,6 +1,7 @@
 """A folder of texts becomes messages, whatever its writers' habits."""
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -220,3 +221,12 @@ def test_a_head_nested_without_end_is_no_crash(tmp_path, mark, value):
     text = f"{mark}\na: {value}\n{mark}\nIt rained.\n"
     (message,) = read_messages("journals", write(tmp_path / "a.md", text))
     assert message.text.endswith("It rained.")
+
+
+@pytest.mark.parametrize("line", ["# 2026-03-01\n", "* 2026-03-01\n", "### [2026-03-01 09:00]\n"])
+def test_a_heading_ten_thousand_times_takes_no_time(tmp_path, line):
+    file = write(tmp_path / "a.md", line * 10_000)
+    start = time.process_time()
+    records = list(read_messages("journals", file))
+    assert len({one.external_id for one in records}) == 10_000
+    assert time.process_time() - start < 1

@@ -268,8 +268,8 @@ NOTES_BLOCK = re.compile(
     re.MULTILINE,
 )
 FORWARD_LINE = re.compile(
-    r"^[ \t>]*-{3,}[^\n]{3,160}\b(?:wrote|schrieb|écrit|escribió|scritto)[ \t]*:?[ \t]*-{3,}"
-    r"[ \t]*$|"
+    r"^[ \t>]*-{3,30}[^\n-][^\n]{3,160}\b(?:wrote|schrieb|écrit|escribió|scritto)"
+    r"[ \t]*:?[ \t]*-{3,}[ \t]*$|"
     r"^[ \t#*=-]{0,12}(?:please )?(?:reply|write) above this line[^\n]{0,40}$|"
     r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Original Appointment|"
     r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"

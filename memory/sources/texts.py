@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -82,8 +83,11 @@ def read_file(file: Path, root: Path, source: str) -> Iterator[Message | Unreada
         title = head.title or find_title(head.body)
         yield _message(source, path, path, head, title, sent_at, head.body)
         return
+    seen: Counter[str] = Counter()
     for number, (heading, body) in enumerate(entries):
-        yield _entry(file, path, source, head, entries, number, heading, body)
+        seen[heading] += 1
+        title = (find_title(body) if number == 0 else "") or heading
+        yield _entry(file, path, source, head, title, seen[heading], heading, body)
 
 
 def _page_text(html: str) -> str:
@@ -103,17 +107,15 @@ def _entry(
     path: str,
     source: str,
     head: Head,
-    entries: list[tuple[str, str]],
+    title: str,
     number: int,
     heading: str,
     body: str,
 ) -> Message:
     """One dated entry; its key is path#heading, with #2 for the second of that heading."""
-    earlier = sum(other == heading for other, _ in entries[:number])
     key = f"{path}#{heading}" if heading else path
-    key += f"#{earlier + 1}" if earlier else ""
+    key += f"#{number}" if number > 1 else ""
     sent_at = find_moment(heading, _latest()) or head.sent_at or find_date_of_text("", file)
-    title = (find_title(body) if number == 0 else "") or heading
     return _message(source, path, key, head, title, sent_at, body)
 
 
