@@ -71,11 +71,13 @@ def run_night(
     resume: bool = False,
     only: str = "",
     progress: Progress = lambda event: None,
+    check: Callable[[], None] = lambda: None,
 ) -> NightResult:
     """Runs one night to its verdict and records it.
 
     `trigger` is hand, clock or timer; `resume` goes on with the newest unfinished night, and
-    `only` names the single stage to run again in it. Raises BusyError while another runs.
+    `only` names the single stage to run again in it. `check` is called once nobody else can run a
+    night, and may raise. Raises BusyError while another runs.
     """
     now = now or datetime.now(UTC)
     make_private_dir(config.home)
@@ -83,6 +85,7 @@ def run_night(
         stop = threading.Event()
         previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
+            check()
             _mark_cut_off(config)
             night = _resumed(config, only, progress, lock, stop) if resume or only else None
             if night is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.night import EXIT_CODES, STAGES, NightResult, check_before, run_night, stop_night
-from agent.schedule import due, period_of
+from agent.schedule import FINISHED, due, period_of
 from agent.status import (
     CLOCK_SLACK,
     FOREVER,
@@ -52,8 +52,15 @@ def night_command(
         resume = cut_off
         count_attempt(config, now)
     told = {"resume": resume, "only": stage, "progress": progress}
+    if if_due:
+        told["check"] = lambda: refuse_second(config, now)
     try:
         result = run_night(config, trigger=trigger, now=now, **told)
+    except DoneError as error:
+        count_attempt(config, now, -1)
+        return {
+            "night": None, "verdict": None, "reason": str(error), "stages": [], "report": None
+        }  # fmt: skip
     except BusyError:  # the card or the lock is another's: to wait is no attempt
         if if_due:
             count_attempt(config, now, -1)
@@ -61,6 +68,18 @@ def night_command(
     if trigger != "hand":
         _tell(config, result, now)
     return result.as_json() | {"exit_code": EXIT_CODES[result.verdict]}
+
+
+class DoneError(BusyError):
+    """Daemon and timer asked at once, and the other's night is finished already."""
+
+
+def refuse_second(config: Config, now: datetime) -> None:
+    """Raises DoneError where the period `now` lies in has its finished night."""
+    with open_database(config.database_path) as db:
+        verdicts = read_history(db, config, now).verdicts
+    if set(verdicts) & set(FINISHED):
+        raise DoneError("tonight's night is done")
 
 
 def _tell(config: Config, result: NightResult, now: datetime) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from agent.config import load_config
 from agent.daemon import Daemon
-from agent.nights import ask, count_attempt
+from agent.nights import DoneError, ask, count_attempt, refuse_second
 from agent.schedule import period_of
+from agent.stages import fingerprint
 from agent.status import in_words, status
 from memory.db import migrations, open_database
 from memory.errors import DatabaseError
@@ -78,6 +79,40 @@ def test_a_home_made_under_a_clock_ahead_does_not_wait_a_year(home):
     with open_database(config.database_path) as db:
         db["state"].upsert({"key": "first_seen_at", "value": (NOW + YEAR).isoformat()}, pk="key")
     assert ask(config, NOW)[0]
+
+
+def test_who_was_told_that_a_night_is_due_looks_again_once_nobody_else_can_run_one(home):
+    config = load_config(home)
+    assert ask(config, NOW)[0]
+    refuse_second(config, NOW)
+    finish(config, NOW)
+    with pytest.raises(DoneError, match="tonight's night is done"):
+        refuse_second(config, NOW)
+
+
+@pytest.mark.slow
+def test_twelve_who_ask_at_once_run_one_night(home):
+    """An unchanged night takes a second: some ask before it, some while it runs, some after."""
+    config = load_config(home)
+    here(home, "log", "journal", "It rained.")
+    at = (datetime.now().astimezone() - timedelta(minutes=1)).astimezone(UTC)
+    text = (home / "config.toml").read_text().replace('# at = "03:30"', f'at = "{at:%H:%M}"')
+    (home / "config.toml").write_text(text.replace("# min_free_gb = 5.0", "min_free_gb = 0.1"))
+    with open_database(config.database_path) as db:
+        row = {"id": "2026-11-01", "verdict": "rejected", "started_at": "2026-11-01T03:30:00+00:00"}
+        db["nights"].insert(row | {"dataset_hash": fingerprint(load_config(home))})
+    quick = "from tests.bases import quick_tiny_base; quick_tiny_base()"
+    environment = os.environ | {"XDG_CACHE_HOME": str(home.parent / "cache")}
+    subprocess.run([sys.executable, "-c", quick], cwd=ROOT, env=environment, check=True)
+    command = [sys.executable, "-m", "agent.cli", "--home", str(home), "night", "--if-due"]
+    askers = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(12)
+    ]
+    assert {asker.wait() for asker in askers} <= {0, 75}
+    with open_database(config.database_path) as db:
+        verdicts = [row["verdict"] for row in db["nights"].rows if row["id"] != "2026-11-01"]
+    assert verdicts == ["unchanged"]
 
 
 def test_a_machine_off_for_a_week_has_one_night_when_it_is_back(home):
