@@ -217,6 +217,7 @@ def test_trap_2_and_13_a_gpu_gets_its_dtype_and_the_paged_optimizer(base):
     assert settings_for((8, 0), base, optimizer="adamw_torch")["optim"] == "adamw_torch"
 
 
+@pytest.mark.slow
 def test_trap_14_threads_are_set_before_the_libraries_load():
     code = (
         "import os, sys; from distill.train import precision; assert 'torch' not in sys.modules;"
