@@ -14,7 +14,11 @@ from tests.authors import texts
 def voices(own: int, junior: int) -> Voices:
     """Author `own` against two others and a base; the junior writes as author `junior`."""
     return Voices(
-        texts(own, 0, 120), texts(11, 0) + texts(12, 0), texts(13, 0), texts(junior, 1, 120), texts(own, 2)
+        texts(own, 0, 120),
+        texts(11, 0) + texts(12, 0),
+        texts(13, 0),
+        texts(junior, 1, 120),
+        texts(own, 2),
     )
 
 

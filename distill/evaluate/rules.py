@@ -136,8 +136,14 @@ def _speech() -> tuple[Rule, ...]:
 RULES = (
     Rule("loads", "the model file loads", ">=", "", "always", FILE, "yes"),
     Rule("template", "prompts framed as the base frames them", ">=", "", "measured", FILE, "yes"),
-    Rule("agreement", "tokens the trained model is sure of are the file's too", ">=", "agreement",
-         "measured", FILE),
+    Rule(
+        "agreement",
+        "tokens the trained model is sure of are the file's too",
+        ">=",
+        "agreement",
+        "measured",
+        FILE,
+    ),
     Rule("agreement_all", "the same, near ties included", ">=", "", "never", FILE),
     *_identity(),
     *_voice(),
