@@ -1,6 +1,7 @@
 """Signal in the shapes people have it: its own export, signal-export's, JSON, and text."""
 
 import json
+import time
 
 from memory.message import SELF
 from memory.sources import read_messages
@@ -142,3 +143,9 @@ def test_quotations_and_reactions_of_markdown_are_no_words(tmp_path):
     text += "[2026-03-01 09:01] Pell: No.\n"
     first, second = read(tmp_path, text, "Pell/chat.md")
     assert (first.author, first.text, second.text) == (SELF, "Yes.", "No.")
+
+
+def test_marks_that_are_never_closed_take_no_time(tmp_path):
+    start = time.process_time()
+    read(tmp_path, "[2026-03-01 09:00] Pell: " + "[x](media/" * 50_000, "Pell/chat.md")
+    assert time.process_time() - start < 1

@@ -13,7 +13,8 @@ DETAILS = re.compile(r"\[(?:(?:reply to .{1,80}? on [\d-]{10} [\d:]{5}|edited|\d
                      r"(?:, )?)+\]\s?")  # fmt: skip
 NUMBER = re.compile(r"\s*\(\+?[\d\s]{4,20}\)$")  # after a name
 # In signal-export's Markdown: what is quoted, and who reacted how
-MARKDOWN = re.compile(r"^>.*\n?|^\(- .* -\)\s*|!?\[[^\]\n]*\]\(\.?/?media/[^)\n]*\)", re.M)
+MARKDOWN = re.compile(r"^>.*\n?|^\(- .* -\)\s*|!?\[[^\]\n]{0,200}\]"
+                      r"\(\.?/?media/[^)\n]{0,300}\)", re.M)  # fmt: skip
 
 
 def read_sigtop(lines: Iterable[str]) -> Iterator[Entry]:

@@ -23,6 +23,7 @@ SUFFIXES = (".srt", ".vtt", ".sbv", ".txt", ".md", ".text")
 SILENCE_SECONDS = 120.0  # a longer pause ends what one speaker says in one piece
 
 _TIME = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
+CLOCK = re.compile(r"\d:\d\d")
 CUE = re.compile(rf"\s*({_TIME})\s*(?:-->|,)\s*({_TIME})(?:\s.*)?$")
 ARROW = re.compile(r"\s*\S+\s*-->\s*\S+|\s*\d+:\d\d:\S+,\d+:\d\d:\S+\s*$")
 SPOKEN_BY = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,80})>")
@@ -212,7 +213,7 @@ def _plain(lines: list[str], generated: bool) -> tuple[str, list[Turn]]:
 
 
 def _stamped(line: str) -> re.Match[str] | None:
-    if ":" not in line:
+    if not CLOCK.search(line):
         return None
     return next(filter(None, (pattern.match(line) for pattern in STAMPED)), None)
 
