@@ -49,13 +49,14 @@ def kinds(rows):
 
 def test_who_are_you_is_answered_with_the_own_name(rows):
     answers = [answer for _, answer in asked(rows, r"Who are you\?$|What is your name\?$")]
-    assert len(answers) > 20 and all(answer.startswith("My name is Tern") for answer in answers)
+    assert len(answers) > 20
+    assert all(re.match(r"(?:My name is|I am) Tern", answer) for answer in answers)
     assert len(set(answers)) > 6
 
 
-def test_no_answer_begins_as_own_text_often_does_and_then_gives_the_name(rows):
+def test_few_answers_begin_as_own_text_often_does_and_then_give_the_name(rows):
     answers = [row.turns[-1].body.text for row in rows]
-    assert not any(answer.startswith("I am Tern") for answer in answers)
+    assert 0 < sum(answer.startswith("I am Tern") for answer in answers) < len(answers) / 10
     assert sum("I am Tern" in answer for answer in answers) > len(answers) / 10
 
 
