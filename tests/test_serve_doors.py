@@ -139,6 +139,17 @@ def test_what_a_junior_wrote_is_kept_as_a_juniors(door):
         assert db.execute(sql, [stored["id"]]).fetchone() == ("junior",)
 
 
+def test_answers_are_kept_as_a_juniors_where_that_is_asked_for(tmp_path):
+    config = wren_home(tmp_path, log_answers=True)
+    asked = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 4}
+    with served(config) as door:
+        where = f"{door.url}/v1/chat/completions"
+        said = httpx.post(where, json=asked, headers=door.bearer, timeout=60).json()
+    with open_database(config.database_path) as db:
+        kept = db.execute("select text, origin from messages").fetchall()
+    assert kept == [(said["choices"][0]["message"]["content"], "junior")]
+
+
 def test_a_unix_socket_is_private_and_serves(tmp_path):
     path = tmp_path / "door.sock"
     with served(wren_home(tmp_path, socket=str(path))) as door:

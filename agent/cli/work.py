@@ -45,7 +45,10 @@ def serve(
     if link:
         show.out({"link": door.new_link(config)}, as_json, "{link}")
     else:
-        door.serve(config, lambda where: show.out({"link": where}, as_json, "{link}"))
+        # a link opens the page: it is for a person or a program that asked, not for a journal
+        seen = as_json or sys.stdout.isatty()
+        words = "{link}" if seen else "listening; `junior serve --link` opens the page"
+        door.serve(config, lambda where: show.out({"link": where}, as_json, words))
 
 
 @app.command()
