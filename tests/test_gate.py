@@ -164,6 +164,8 @@ def test_the_gate_asks_a_real_file(night, tmp_path, monkeypatch):
         current=None,
         identity=MERIDIAN,
         config=GateConfig(
+            general_texts=2,
+            prefixes=2,
             tiny=TinyGateConfig(
                 probes=20,
                 controls=8,
@@ -171,7 +173,10 @@ def test_the_gate_asks_a_real_file(night, tmp_path, monkeypatch):
                 free_texts=4,
                 voice_texts=4,
                 secret_prompts=4,
-            )
+                answer_tokens=16,
+                free_tokens=16,
+                voice_tokens=16,
+            ),
         ),
         seed=0,
     )
