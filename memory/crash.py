@@ -3,32 +3,33 @@
 import os
 import signal
 
-STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
-# "half": written and synced under its temporary name; "whole": it has its name
-FILES = (
-    "identity.toml",
-    "config.json",
-    "train.jsonl",
-    "held_out.jsonl",
-    "manifest.json",
-    "sealed.json",
-    "train.json",
-    "export.json",
-    "report.html",
-    "report.json",
-    "Modelfile",
-    "release.json",
-)
-POINTS = (
-    "night.begun",
-    *(f"{stage}.{at}" for stage in STAGES for at in ("begun", "unrecorded", "recorded")),
-    "night.unfinished",
-    "ingest.uncommitted",
-    "release.unregistered",
-    "release.registered",
-    "release.switched",
-    *(f"{name}.{at}" for name in FILES for at in ("half", "whole")),
-)
+# What a stage writes, in its order; "half": whole under a temporary name, "whole": it has its own.
+FILES = {
+    "night": ("identity.toml", "config.json"),
+    "ingest": (),
+    "curate": ("train.jsonl", "held_out.jsonl", "manifest.json"),
+    "train": ("sealed.json", "train.json"),
+    "export": ("export.json",),
+    "evaluate": ("report.html", "report.json"),
+    "release": ("Modelfile", "release.json"),
+}
+ALSO = {
+    "night": ("night.begun",),
+    "ingest": ("ingest.uncommitted",),
+    "release": ("release.unregistered", "release.registered", "release.switched"),
+}
+
+
+def _points(stage: str) -> tuple[str, ...]:
+    files = tuple(f"{name}.{at}" for name in FILES[stage] for at in ("half", "whole"))
+    inside = (*files, *ALSO.get(stage, ()))
+    if stage == "night":
+        return inside
+    return (f"{stage}.begun", *inside, f"{stage}.unrecorded", f"{stage}.recorded")
+
+
+# In the order in which a night comes by them.
+POINTS = (*(point for stage in FILES for point in _points(stage)), "night.unfinished")
 
 
 def reach(point: str) -> None:

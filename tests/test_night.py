@@ -77,12 +77,19 @@ def test_a_base_that_learnt_nothing_is_rejected_and_nothing_changes(home, enviro
     assert again["verdict"] == "unchanged" and not (home / "nights" / again["night"]).exists()
 
 
-def test_killed_in_each_stage_it_goes_on_and_nothing_is_there_twice(home, environment):
-    for number, stage in enumerate(STAGES[:5]):
-        night = start(home, environment, *(["--resume"] if number else []))
-        assert until(lambda stage=stage: is_running(home, stage), 120, 0.02), stage
-        night.send_signal(signal.SIGKILL)
-        night.wait()
+def test_ended_and_killed_in_each_stage_it_goes_on_and_nothing_is_there_twice(home, environment):
+    """SIGTERM (a shutdown) and kill -9, in each stage that is a process."""
+    resume = []
+    for stage in STAGES[:5]:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            night = start(home, environment, *resume)
+            assert until(lambda stage=stage: is_running(home, stage), 120, 0.02), stage
+            night.send_signal(number)
+            assert night.wait(10) == (1 if number == signal.SIGTERM else -number), stage
+            resume = ["--resume"]
+            if number == signal.SIGTERM:
+                (ended,) = query(home, "select verdict, reason from nights")
+                assert ended[0] == "interrupted" and f"shut down in {stage}" in ended[1]
     assert until(lambda: junior(home, "night", "--stop").returncode == 0, 5)
     result = document(home, "night", "--resume", **environment)
     assert result["verdict"] in ("released", "rejected")
