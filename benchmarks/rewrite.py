@@ -52,6 +52,7 @@ def taught(work: Path) -> Path:
     """The folder of a night of the made-up agent, rewrite rows among its rows; exported."""
     from agent.config import load_config
     from distill.base import make_tiny_base, resolve_base
+    from distill.base.replay import read_replay
     from distill.curate import curate, for_tiny
     from distill.gguf import ExportConfig, export
     from distill.train import TrainConfig, train
@@ -66,7 +67,7 @@ def taught(work: Path) -> Path:
     settings = replace(for_tiny(config.curate), rewrite_share=REWRITE_SHARE)
     with open_database(config.database_path) as db:
         curate(db, identity, settings, folder, sources=config.sources, seed=0,
-               now=datetime.now(UTC), replay=base.path / "skills.jsonl")  # fmt: skip
+               now=datetime.now(UTC), replay=read_replay(base))  # fmt: skip
     (folder / "identity.toml").write_bytes(config.identity_path.read_bytes())
     train(folder, base, TrainConfig(), seed=0)
     export(base, folder / "adapter", folder, name="junior", config=ExportConfig(), provenance={})

@@ -145,8 +145,8 @@ def _curated(folder: Path, sentences: int) -> list[dict]:
                           burst_per_day=10_000, thread_share=1.0)  # fmt: skip
     with _memory(folder, sentences) as db:
         curate(db, identity, config, folder, seed=0, now=NOW)
-    lines = (folder / "train.jsonl").read_text().splitlines()
-    return [row for row in map(json.loads, lines) if row["view"] == "rewrite"]
+    rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    return [row for row in rows if row["view"] == "rewrite"]
 
 
 def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
@@ -156,6 +156,8 @@ def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
     assert "didn't" in said[2]["content"] and "did not" in said[1]["content"]
     assert {row["plain"] for row in rows} == {"rules"} and rows[0]["author"] == "Pell"
     assert load_habits(tmp_path)["slightly"] == "a touch"
+    views = json.loads((tmp_path / "manifest.json").read_text())["by_view"]
+    assert abs(views["rewrite"] / (sum(views.values()) / 0.88) - 0.08) < 0.02  # no replay here
 
 
 def test_a_small_corpus_has_no_rewrite_rows(tmp_path):

@@ -85,10 +85,12 @@ def curate(
     train, held_out = split(rows, config, seed)
     own_characters = sum(row.loss_characters for row in train)
     material = _material(found, train)
-    total = own_characters / (1 - config.identity_share - config.replay_share)
     habits = corpus_habits(train, config)
-    rewriting = round(config.rewrite_share * total)
-    train += rewrite_rows(train, config, characters=rewriting, seed=seed)
+    left = 1 - config.identity_share - config.replay_share
+    rewriting = round(own_characters * config.rewrite_share / (left - config.rewrite_share))
+    rewrites = rewrite_rows(train, config, characters=rewriting, seed=seed)
+    total = (own_characters + sum(row.loss_characters for row in rewrites)) / left
+    train += rewrites
     shown = for_audience(identity, config)
     train += identity_rows(
         shown, material, config, characters=round(config.identity_share * total), seed=seed
