@@ -89,7 +89,7 @@ WHO_PARTS = {
     "end": ("please", "then", "by the way", "if I may ask", "really", "again"),
 }
 # Own text begins with "I" more than with most words: an answer to "who are you" that begins so too
-# is what a small model then gives to every request. "I am" comes after yes and no, and in a fifth
+# is what a small model then gives to every request. "I am" comes after yes and no, and in an eighth
 # of these answers: without any, a night's junior said its name after "I am" in 13 % of 30 only.
 MY_NAME = (
     "My name is {name}.",
@@ -106,7 +106,6 @@ MY_NAME = (
     "My name is {name}. {statement}",
     "My name is {name}. {fact}",
     "I am {name}.",
-    "I am {name}. {fact}",
     "I am {name}, not {other}.",
 )
 ARE_YOU = (
