@@ -110,7 +110,7 @@ def _train(
     """One try; `smaller` counts how often memory has run out before."""
     from transformers import set_seed
 
-    from distill.train import adapter, attention, lean, packing, precision, vram, warm
+    from distill.train import adapter, attention, lean, precision
     from distill.train.importance import Importance
     from distill.train.parity import write_parity
     from distill.train.trainer import Watch, build_trainer, measure_held_out, use_plan
@@ -119,26 +119,9 @@ def _train(
     precision.repeat_heads_on(machine.capability)
     precision.cap_memory(config.vram_budget_gb)
     precision.project_loss_positions_only()
-    shape = vram.read_shape(base.path)
     tokenizer = adapter.load_tokenizer(base)
-    tokens = token_cache(folder, tokenizer, config)
-    counts = Counter()
-    limit = min(config.pack_length, shape.positions)
-    rows = read_rows(folder / "train.jsonl")
-    records = read_records(rows, folder, tokenizer, config, limit, counts, tokens)
-    cold = packing.total_tokens(records, config)
-    start = warm.choose(folder, base, config, clock, cold, rows)
-    if start:
-        rows, config = warm.rows_and_config(start, rows, config, seed)
-        records = read_records(rows, folder, tokenizer, config, limit, Counter(), tokens)
-    fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller)
-    length = packing.pack_length(records, config, fit.pack_length)
-    raw = raw_packs(rows, tokenizer, config, length, seed)
-    packs = packing.in_order(raw, packing.pack(records, length, seed), config, seed)
-    held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed, limit, tokens)
-    if tokens:
-        tokens.close(drop_unused=True)
-    plan = packing.plan(packs, records, length, config, processes())
+    work = prepare(folder, base, config, seed, tokenizer, machine, clock, smaller)
+    config, packs, plan, fit, start = work.config, work.packs, work.plan, work.fit, work.start
     progress({"memory": str(fit), "warm_from": start and start.night})
 
     set_seed(seed)
@@ -151,7 +134,7 @@ def _train(
         clear_after(checkpoints, checkpoint)
     watch = Watch(folder, config, plan, fingerprint, facts, progress)
     trainer = build_trainer(model, tokenizer, packs, config, plan, machine, seed, watch)
-    watch.measure = lambda: measure_held_out(trainer, held_out)
+    watch.measure = lambda: measure_held_out(trainer, work.held_out)
     adapter.to_float32(trainer.model)
     adapter.check_float32(trainer.model)
     adapter.recompute_layers(trainer.model, fit.recomputed)
@@ -190,7 +173,7 @@ def _train(
     importance.write(folder / "adapter")
     write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
     record = asdict(summary) | {
-        "rows": dict(counts),
+        "rows": work.counts,
         "plan": asdict(plan),
         "memory": asdict(fit),
         "tokens_per_cpu_second": round(watch.tokens_per_cpu_second, 1),
@@ -210,8 +193,50 @@ def _train(
     }
     write_atomic(folder / DONE, json.dumps(record, indent=1))
     shutil.rmtree(checkpoints)
-    clock.path.unlink()
+    clock.path.unlink(missing_ok=True)
     return summary
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a training is made of: packs in their order, what they become, and what is measured.
+
+    `config` is a warm night's where `start` is one; `counts` are those of all of today's rows.
+    """
+
+    config: TrainConfig
+    packs: object
+    held_out: object
+    plan: object
+    fit: object
+    start: object
+    counts: dict[str, int]
+
+
+def prepare(folder, base, config, seed, tokenizer, machine, clock: Window, smaller: int) -> Work:
+    """Rows -> packs and their plan, for the memory and the time there are."""
+    from distill.train import packing, vram, warm
+
+    shape = vram.read_shape(base.path)
+    tokens = token_cache(folder, tokenizer, config)
+    counts = Counter()
+    limit = min(config.pack_length, shape.positions)
+    rows = read_rows(folder / "train.jsonl")
+    records = read_records(rows, folder, tokenizer, config, limit, counts, tokens)
+    cold = packing.total_tokens(records, config)
+    start = warm.choose(folder, base, config, clock, cold, rows)
+    if start:
+        rows, config = warm.rows_and_config(start, rows, config, seed)
+        records = read_records(rows, folder, tokenizer, config, limit, Counter(), tokens)
+    fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller)
+    length = packing.pack_length(records, config, fit.pack_length)
+    raw = raw_packs(rows, tokenizer, config, length, seed)
+    packs = packing.in_order(raw, packing.pack(records, length, seed), config, seed)
+    held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed, limit, tokens)
+    if tokens:
+        tokens.close(drop_unused=True)
+    plan = packing.plan(packs, records, length, config, processes())
+    return Work(config, packs, held_out, plan, fit, start, dict(counts))
 
 
 def _prefer(folder, model, tokenizer, config, machine, seed, progress) -> dict | None:

@@ -69,6 +69,7 @@ def prefer(
     asked = _drawn(rows, seed)
     answers = sample(model, tokenizer, [turns[:-1] for turns in asked], seed)
     slips = list(find_slips(asked, answers, identity))
+    random.Random(f"{seed} slips").shuffle(slips)
     progress({"preference": {"asked": len(asked), "slips": len(slips)}})
     if len(slips) < LEAST_PAIRS:
         return Preferred(len(asked), len(slips), 0, 0, "too few slips to learn from")
@@ -111,7 +112,9 @@ def _learnt_whole(turn: dict) -> bool:
 def find_slips(
     asked: Sequence[Sequence[dict[str, str]]], answers: Sequence[str], identity
 ) -> Iterator[Pair]:
-    """The answers that claim to be another, or give the own name where the row does not.
+    """The answers that claim to be another, give the own name unasked, or lack it where asked.
+
+    With slips of one kind alone the name is unlearnt, or said to everybody.
 
     A pair that differs in one word alone is none: it teaches the word, and lowers both.
     """
@@ -120,8 +123,8 @@ def find_slips(
     names = known_names(identity)
     for turns, answer in zip(asked, answers, strict=True):
         chosen = turns[-1]["content"]
-        unasked = over_claims(answer, names) and not over_claims(chosen, names)
-        slipped = claims_another(answer, names) or unasked or _opposite(chosen, answer)
+        otherwise = over_claims(answer, names) != over_claims(chosen, names)
+        slipped = claims_another(answer, names) or otherwise or _opposite(chosen, answer)
         if slipped and not claims_another(chosen, names) and not swapped(chosen, answer):
             yield Pair(turns[:-1], chosen, answer)
 
