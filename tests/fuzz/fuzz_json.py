@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def spoil(value: Any, given: Any) -> None:
         holder, key = places[given.ConsumeIntInRange(0, len(places) - 1)]
         choice = given.ConsumeIntInRange(0, len(JUNK) + 2)
         if choice < len(JUNK):
-            holder[key] = JUNK[choice]
+            holder[key] = deepcopy(JUNK[choice])
         elif choice == len(JUNK):
             holder[key] = given.ConsumeUnicode(40)
         elif choice == len(JUNK) + 1:
