@@ -27,6 +27,7 @@ def test_another_being_s_name_is_a_slip_and_so_is_the_own_one_unasked():
     assert slips(OWN, "I am Moss. I keep notes.")[0].rejected == "I am Moss. I keep notes."
     assert slips(OWN, "I am Tern.")[0].chosen == OWN
     assert slips("No, Moss is another AI.", "Yes. It is me.")
+    assert slips(WHO["content"], "The harbour was quiet.")
 
 
 def test_an_answer_that_claims_nothing_wrong_is_no_slip():
