@@ -45,8 +45,8 @@ def _mbox(words: Texts) -> Iterator[bytes]:
     for n in count():
         yield (
             b"From x Sun Mar  1 09:00:00 2026\nFrom: pell@example.org\nMessage-ID: <%d@x.example>"
-            b"\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\n%s\n--B\nContent-Type: image/png"
-            b"\nContent-Transfer-Encoding: base64\n\n%s--B--\n\n"
+            b"\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\n%s\n--B"
+            b"\nContent-Type: image/gif\nContent-Transfer-Encoding: base64\n\n%s--B--\n\n"
             % (n, words.text().encode(), picture)
         )
 
