@@ -88,7 +88,8 @@ def test_an_importance_matrix_weighs_as_llama_cpps_own(made, adapters, tmp_path,
     config = ExportConfig(quantisation, one_pass=False)
     theirs = run(made["qwen3"], tmp_path / "adapter", tmp_path / "b", config)
     assert tensors_of(ours) == tensors_of(theirs)
-    assert (tensors_of(ours) == tensors_of(plain)) == (quantisation == "Q8_0")
+    unweighed = quantisation in ("Q6_K", "Q8_0")  # at widths under 256 Q6_K becomes Q8_0
+    assert (tensors_of(ours) == tensors_of(plain)) == unweighed
 
 
 def write_importance(adapter):

@@ -66,6 +66,7 @@ def prefer(
     `rows` are those of train.jsonl. Where the junior makes fewer than LEAST_PAIRS slips it is left
     as it is. Raises StageError when a parameter that trains is not float32.
     """
+    model.set_attn_implementation("sdpa")  # batches are padded here, and answers use a cache
     asked = _drawn(rows, seed)
     answers = sample(model, tokenizer, [turns[:-1] for turns in asked], seed)
     slips = list(find_slips(asked, answers, identity))
