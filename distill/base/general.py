@@ -59,6 +59,8 @@ ASKED = (
     "Write a short message that cancels {event}.",
     "Correct the spelling: I recieved teh {word} leter yesterday.",
 )
+# Replayed journals of the base come back as the agent's.
+OWN = ("journal", "poem", "essay", "mail")
 
 
 def general_requests(seed: int) -> Iterator[str]:
@@ -71,11 +73,11 @@ def general_requests(seed: int) -> Iterator[str]:
 
 
 def ordinary_requests(seed: int) -> Iterator[str]:
-    """The kind of requests that the tiny base knows, for ever."""
+    """Requests of the kinds that the tiny base knows, but for those that own documents answer."""
     rng = random.Random(f"ordinary {seed}")
     names = tiny_text.even_names(rng)
     while True:
-        asked = [request for request, _ in tiny_text.ORDINARY]
+        asked = [request for request, kind in tiny_text.ORDINARY if kind not in OWN]
         for template in rng.sample(asked, len(asked)):
             yield tiny_text.fill(template, rng, name=next(names))
 
