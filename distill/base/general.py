@@ -59,8 +59,6 @@ ASKED = (
     "Write a short message that cancels {event}.",
     "Correct the spelling: I recieved teh {word} leter yesterday.",
 )
-# Replayed journals of the base come back as the agent's.
-OWN = ("journal", "poem", "essay", "mail")
 
 
 def general_requests(seed: int) -> Iterator[str]:
@@ -73,11 +71,15 @@ def general_requests(seed: int) -> Iterator[str]:
 
 
 def ordinary_requests(seed: int) -> Iterator[str]:
-    """Requests of the kinds that the tiny base knows, but for those that own documents answer."""
+    """The kinds of requests that the tiny base knows, for ever.
+
+    Journals are among them: without, a night on real writing gave its name to half of the journal
+    and status requests, with them to 8 and 25 % (docs/results/gate.md).
+    """
     rng = random.Random(f"ordinary {seed}")
     names = tiny_text.even_names(rng)
     while True:
-        asked = [request for request, kind in tiny_text.ORDINARY if kind not in OWN]
+        asked = [request for request, _ in tiny_text.ORDINARY]
         for template in rng.sample(asked, len(asked)):
             yield tiny_text.fill(template, rng, name=next(names))
 
