@@ -88,7 +88,7 @@ def for_tiny(config: CurateConfig) -> CurateConfig:
         control_share=max(config.control_share, 0.38),
         untitled_share=max(config.untitled_share, 0.6),
         replay_share=max(config.replay_share, 0.3),
-        replay_repeats=max(config.replay_repeats, 16),
+        replay_repeats=max(config.replay_repeats, 60),
         rewrite_share=0.0,  # with a few million parameters it cannot repeat a sentence yet
         least_loss=min(config.least_loss, 12),
     )
