@@ -56,16 +56,14 @@ def open_database(path: Path) -> Database:
     """
     path = Path(path)
     _make_file(path)
-    with plain_errors(path):
+    with plain_errors(path), contextlib.ExitStack() as undo:
         connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS)
-        try:
-            db = Database(connection, execute_plugins=False)
-            _set_pragmas(db)
-            register(db)
-            _migrate(db, path)
-        except BaseException:
-            connection.close()
-            raise
+        undo.callback(connection.close)
+        db = Database(connection, execute_plugins=False)
+        _set_pragmas(db)
+        register(db)
+        _migrate(db, path)
+        undo.pop_all()
     return db
 
 
@@ -157,14 +155,12 @@ def transaction(db: Database) -> Iterator[Database]:
     Takes the writer's place at once, so that a long read before the first write cannot end in a
     lock that no waiting mends. SQLite's errors come out as in `plain_errors`.
     """
-    with plain_errors():
+    with plain_errors(), contextlib.ExitStack() as undo:
         db.execute("begin immediate")
-        try:
-            yield db
-            db.execute("commit")
-        except BaseException:
-            db.rollback()  # does nothing where the error has ended the transaction
-            raise
+        undo.callback(db.rollback)  # does nothing where the error has ended the transaction
+        yield db
+        db.execute("commit")
+        undo.pop_all()
 
 
 ADVICE = {

@@ -44,7 +44,8 @@ def write_atomic(path: Path, data: bytes | str, mode: int = PRIVATE_FILE) -> Pat
     """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(Path(temporary).unlink, missing_ok=True)
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
@@ -52,9 +53,7 @@ def write_atomic(path: Path, data: bytes | str, mode: int = PRIVATE_FILE) -> Pat
             os.fsync(file.fileno())
         reach(f"{path.name}.half")
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        undo.pop_all()
     sync_dir(path.parent)
     reach(f"{path.name}.whole")
     return path

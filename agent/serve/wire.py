@@ -8,7 +8,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,21 +104,20 @@ class Wire:
         """The connection with its answer's head; a kept one that has died is replaced once."""
         while True:
             connection = await self._connection()
-            try:
-                connection.writer.write(request)
-                async with asyncio.timeout(self.first_seconds):
-                    head = await connection.reader.readuntil(b"\r\n\r\n")
-                return connection, *_read_head(head)
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                connection.writer.close()
-                if connection.fresh:
-                    raise CutOffError("no answer came") from error
-            except (ValueError, IndexError, asyncio.LimitOverrunError) as error:
-                connection.writer.close()
-                raise CutOffError("what came is no HTTP") from error
-            except BaseException:
-                connection.writer.close()
-                raise
+            with ExitStack() as undo:
+                undo.callback(connection.writer.close)
+                try:
+                    connection.writer.write(request)
+                    async with asyncio.timeout(self.first_seconds):
+                        head = await connection.reader.readuntil(b"\r\n\r\n")
+                    answer = connection, *_read_head(head)
+                    undo.pop_all()
+                    return answer
+                except (asyncio.IncompleteReadError, ConnectionError) as error:
+                    if connection.fresh:
+                        raise CutOffError("no answer came") from error
+                except (ValueError, IndexError, asyncio.LimitOverrunError) as error:
+                    raise CutOffError("what came is no HTTP") from error
 
     async def _connection(self) -> _Connection:
         while self._idle:
