@@ -15,8 +15,6 @@ def train_plainly(
     head, recomputed activations. The base is guarded against bitsandbytes' lossy repacking, or its
     held-out loss could not be measured.
     """
-    from peft import LoraConfig
-    from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
@@ -25,64 +23,84 @@ def train_plainly(
 
     machine = precision.detect_precision()
     model, tokenizer = adapter.load_quantised(base, machine), adapter.load_tokenizer(base)
-    clock = {}
-
-    class Clock(TrainerCallback):
-        def on_train_begin(self, *_, **__):
-            clock["begin"], clock["cpu"] = time.perf_counter(), time.process_time()
-
-        def on_train_end(self, *_, **__):
-            clock["end"], clock["cpu"] = time.perf_counter(), time.process_time() - clock["cpu"]
-
     settings = SFTConfig(
-        output_dir=str(output),
-        use_cpu=not machine.on_gpu,
-        bf16=machine.dtype == "bfloat16",
-        fp16=machine.dtype == "float16",
         per_device_train_batch_size=batch,
         gradient_accumulation_steps=max(1, round(rows_an_update / batch)),
         max_steps=steps,
         warmup_steps=warmup,
         learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
         gradient_checkpointing=recompute,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        seed=seed,
-        data_seed=seed,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        log_level="error",
+        **as_settings(machine, seed, output),
     )
+    clock = make_clock()
     trainer = SFTTrainer(
         model=model,
         args=settings,
         train_dataset=as_dataset(records),
         processing_class=tokenizer,
-        peft_config=LoraConfig(
-            r=config.r,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules=list(config.target_modules),
-            task_type="CAUSAL_LM",
-        ),
-        callbacks=[Clock()],
+        peft_config=as_lora(config),
+        callbacks=[clock],
     )
     trainer.train()
     rows = steps * settings.gradient_accumulation_steps * batch
-    seconds = clock["end"] - clock["begin"]
     tokens = rows * sum(len(r.input_ids) for r in records) / len(records)
     trainer.data_collator = DataCollatorForLanguageModeling(
         pad_token_id=tokenizer.pad_token_id, padding_free=True
     )
     return {
         "tokens": round(tokens),
-        "seconds": seconds,
-        "tokens_per_second": tokens / seconds,
-        "tokens_per_cpu_second": tokens / clock["cpu"],
+        "seconds": clock.seconds,
+        "tokens_per_second": tokens / clock.seconds,
+        "tokens_per_cpu_second": tokens / clock.cpu_seconds,
         "held_out_loss": measure_held_out(trainer, held_out),
     }
+
+
+def as_settings(machine, seed: int, output: Path) -> dict[str, object]:
+    """SFTConfig's arguments that are the same in every run."""
+    return {
+        "output_dir": str(output),
+        "use_cpu": not machine.on_gpu,
+        "bf16": machine.dtype == "bfloat16",
+        "fp16": machine.dtype == "float16",
+        "lr_scheduler_type": "cosine",
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "max_length": None,
+        "seed": seed,
+        "data_seed": seed,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+    }
+
+
+def as_lora(config):
+    """`config`'s adapter as PEFT takes it."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.target_modules),
+        task_type="CAUSAL_LM",
+    )
+
+
+def make_clock():
+    """A callback that keeps `seconds` and `cpu_seconds` of the training, loading left out."""
+    from transformers import TrainerCallback
+
+    class Clock(TrainerCallback):
+        def on_train_begin(self, *_, **__):
+            self.begun = time.perf_counter(), time.process_time()
+
+        def on_train_end(self, *_, **__):
+            self.seconds = time.perf_counter() - self.begun[0]
+            self.cpu_seconds = time.process_time() - self.begun[1]
+
+    return Clock()
 
 
 def as_dataset(records):

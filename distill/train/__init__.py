@@ -110,7 +110,7 @@ def _train(
     """One try; `smaller` counts how often memory has run out before."""
     from transformers import set_seed
 
-    from distill.train import adapter, attention, lean, precision
+    from distill.train import adapter, attention, precision
     from distill.train.importance import Importance
     from distill.train.parity import write_parity
     from distill.train.trainer import Watch, build_trainer, measure_held_out, use_plan
@@ -121,8 +121,8 @@ def _train(
     precision.project_loss_positions_only()
     tokenizer = adapter.load_tokenizer(base)
     work = prepare(folder, base, config, seed, tokenizer, machine, clock, smaller)
-    config, packs, plan, fit, start = work.config, work.packs, work.plan, work.fit, work.start
-    progress({"memory": str(fit), "warm_from": start and start.night})
+    config, start = work.config, work.start
+    progress({"memory": str(work.fit), "warm_from": start and start.night})
 
     set_seed(seed)
     how = attention.choose(machine, config)
@@ -132,30 +132,68 @@ def _train(
     checkpoint, facts = newest_whole(checkpoints, fingerprint) or (None, {})
     if is_first():
         clear_after(checkpoints, checkpoint)
-    watch = Watch(folder, config, plan, fingerprint, facts, progress)
-    trainer = build_trainer(model, tokenizer, packs, config, plan, machine, seed, watch)
+    watch = Watch(folder, config, work.plan, fingerprint, facts, progress)
+    trainer = build_trainer(model, tokenizer, work.packs, config, work.plan, machine, seed, watch)
     watch.measure = lambda: measure_held_out(trainer, work.held_out)
-    adapter.to_float32(trainer.model)
-    adapter.check_float32(trainer.model)
-    adapter.recompute_layers(trainer.model, fit.recomputed)
-    if "lean" in config.levers:
-        lean.make_lean(trainer.model, machine.dtype)
-    plan = clock.limit(plan, config, trainer)
+    _make_ready(trainer.model, config, work.fit, machine)
+    plan = clock.limit(work.plan, config, trainer)
     use_plan(trainer, watch, plan, clock.deadline)
     before = adapter.adapter_weights(trainer.model)
     importance = Importance(trainer, config.importance_updates)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     preferred = _prefer(folder, trainer.model, tokenizer, config, machine, seed, progress)
 
+    adapter_sha256, moved = _write_moved(folder, trainer, base, before)
+    summary = _summary(trainer, watch, facts.get("step"), adapter_sha256)
+    wait_for_all()
+    if not is_first():
+        return summary
+    importance.write(folder / "adapter")
+    write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
+    record = asdict(summary) | {
+        "plan": asdict(plan),
+        "tokens_per_cpu_second": round(watch.tokens_per_cpu_second, 1),
+        "moved": moved,
+        "skipped": watch.skipped,
+        "preference": preferred,
+    }
+    record |= _circumstances(work, base, machine, seed) | {"fingerprint": fingerprint}
+    write_atomic(folder / DONE, json.dumps(record, indent=1))
+    shutil.rmtree(checkpoints)
+    clock.path.unlink(missing_ok=True)
+    return summary
+
+
+def _make_ready(model, config: TrainConfig, fit, machine) -> None:
+    """What TRL has cast or left as it is: float32 adapters, recomputed layers, lean ones."""
+    from distill.train import adapter, lean
+
+    adapter.to_float32(model)
+    adapter.check_float32(model)
+    adapter.recompute_layers(model, fit.recomputed)
+    if "lean" in config.levers:
+        lean.make_lean(model, machine.dtype)
+
+
+def _write_moved(folder: Path, trainer, base, before) -> tuple[str, dict[str, float]]:
+    """Writes the adapter; its sha256 ("" but in the first process) and what share of it moved.
+
+    Raises StageError where training has left a part of it as it was.
+    """
+    from distill.train import adapter
+
     adapter.check_float32(trainer.model)
-    weights = adapter.adapter_weights(trainer.model)
-    adapter_sha256 = ""
+    weights, sha256 = adapter.adapter_weights(trainer.model), ""
     if is_first():
-        adapter_sha256 = adapter.write_adapter(folder / "adapter", trainer.model, base, weights)
-    moved = adapter.share_moved(before, weights)
-    if trainer.state.global_step >= 10 and not all(moved.values()):
-        raise StageError(f"train: after {plan.steps} updates the adapter has not moved: {moved}")
-    summary = TrainSummary(
+        sha256 = adapter.write_adapter(folder / "adapter", trainer.model, base, weights)
+    moved, updates = adapter.share_moved(before, weights), trainer.state.global_step
+    if updates >= 10 and not all(moved.values()):
+        raise StageError(f"train: after {updates} updates the adapter has not moved: {moved}")
+    return sha256, moved
+
+
+def _summary(trainer, watch, resumed_from: int | None, adapter_sha256: str) -> TrainSummary:
+    return TrainSummary(
         steps=trainer.state.global_step,
         tokens=watch.tokens,
         loss_tokens=watch.loss_tokens,
@@ -164,37 +202,26 @@ def _train(
         loss=watch.loss,
         first_held_out_loss=watch.first_held_out_loss,
         held_out_loss=watch.held_out_loss,
-        resumed_from=facts.get("step"),
+        resumed_from=resumed_from,
         adapter_sha256=adapter_sha256,
     )
-    wait_for_all()
-    if not is_first():
-        return summary
-    importance.write(folder / "adapter")
-    write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
-    record = asdict(summary) | {
+
+
+def _circumstances(work: "Work", base, machine, seed: int) -> dict[str, object]:
+    """What train.json says of rows, recipe, base and machine."""
+    return {
         "rows": work.counts,
-        "plan": asdict(plan),
-        "memory": asdict(fit),
-        "tokens_per_cpu_second": round(watch.tokens_per_cpu_second, 1),
-        "moved": moved,
-        "skipped": watch.skipped,
-        "warm_from": start and start.night,
-        "preference": preferred,
+        "memory": asdict(work.fit),
+        "warm_from": work.start and work.start.night,
         "device": machine.device,
         "dtype": machine.dtype,
         "base": base.name,
         "lineage": base.lineage,
-        "recipe": asdict(config),
-        "recipe_hash": recipe_hash(config),
+        "recipe": asdict(work.config),
+        "recipe_hash": recipe_hash(work.config),
         "seed": seed,
         "versions": {name: version(name) for name in LIBRARIES},
-        "fingerprint": fingerprint,
     }
-    write_atomic(folder / DONE, json.dumps(record, indent=1))
-    shutil.rmtree(checkpoints)
-    clock.path.unlink(missing_ok=True)
-    return summary
 
 
 @dataclass(frozen=True)
