@@ -7,7 +7,7 @@ export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 FAST := not slow and not gpu and not ollama
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --durations 10
 
-.PHONY: setup demo test test-fast test-slow test-gpu lint lock docs clean
+.PHONY: setup demo test test-fast test-slow lint lock docs clean
 
 setup: .venv/.installed
 
@@ -30,17 +30,14 @@ demo: setup
 	bash demo/run
 
 # every test, the fast ones first; real Ollama servers are asked where JUNIOR_TEST_OLLAMA names them
-test: test-fast test-slow test-gpu
+test: test-fast test-slow
 
 test-fast: setup
 	$(PYTEST) -m "$(FAST)"
 
+# those for a GPU are among them, and skipped where there is none
 test-slow: setup
-	$(PYTEST) -m "not ($(FAST)) and not gpu"
-
-# one after the other: they share the card's memory
-test-gpu: setup
-	$(BIN)/python -m pytest -m gpu
+	$(PYTEST) -m "not ($(FAST))"
 
 lint: setup
 	$(BIN)/ruff check .
