@@ -204,4 +204,16 @@ def m004_votes(db: Any) -> None:
     )
 
 
-MIGRATIONS = (m001_tables, m002_fulltext_of_every_script, m003_forgotten, m004_votes, m005_outputs)
+def m006_recipe(db: Any) -> None:
+    """Which numbers a generation was trained with, by the hash that is in its night's files."""
+    db.execute("alter table generations add column recipe text")
+
+
+MIGRATIONS = (
+    m001_tables,
+    m002_fulltext_of_every_script,
+    m003_forgotten,
+    m004_votes,
+    m005_outputs,
+    m006_recipe,
+)

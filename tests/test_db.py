@@ -51,6 +51,7 @@ def test_opening_again_migrates_nothing(tmp_path):
         "m003_forgotten",
         "m004_votes",
         "m005_outputs",
+        "m006_recipe",
     ]
 
 

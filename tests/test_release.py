@@ -29,6 +29,16 @@ def test_publish_makes_the_night_current_and_latest(house):
     assert house.said[-1] != "" and house.repair() == []
 
 
+def test_a_generation_names_the_recipe_its_night_was_trained_by(bare):
+    night = make_night(bare.home, "2026-11-20")
+    (night / "train.json").write_text('{"recipe_hash": "0123456789abcdef"}')
+    told = {"base": Base(), "card": CARD, "config": CONFIG, "server": None}
+    first = release.publish(bare.db, bare.home, "2026-11-20", **told)
+    assert first.as_json()["recipe"] == "0123456789abcdef"
+    make_night(bare.home, "2026-11-21")
+    assert release.publish(bare.db, bare.home, "2026-11-21", **told).recipe == ""
+
+
 def test_rollback_takes_seconds_and_goes_back_and_forth(house):
     first, second = house.publish("2026-11-20"), house.publish("2026-11-21")
     back = house.rollback()

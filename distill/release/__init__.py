@@ -96,6 +96,7 @@ def publish(
         save_recipe(folder, recipe)
         row = (night, to_stored(now), base.name, base.lineage, json.dumps(recipe.files))
         row += (json.dumps(_scores(_report(folder))), tag if server else "", digest)
+        row += (_read(folder / "train.json").get("recipe_hash", ""),)
         reach("release.unregistered")
         _register(db, row)
         reach("release.registered")
@@ -135,9 +136,10 @@ def _register(db: Database, row: tuple) -> None:
         if current is not None and current.id != row[0]:
             set_state(db, f"before {row[0]}", current.id)
         db.execute(
-            "insert into generations (id, created_at, base, lineage, files, scores, tag, digest)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
-            " files = excluded.files, scores = excluded.scores,"
+            "insert into generations"
+            " (id, created_at, base, lineage, files, scores, tag, digest, recipe)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+            " files = excluded.files, scores = excluded.scores, recipe = excluded.recipe,"
             " tag = excluded.tag, digest = excluded.digest, retired_at = null",
             row,
         )
@@ -164,11 +166,16 @@ def _quiet(_: str) -> None:
 
 def _report(folder: Path) -> dict[str, Any]:
     """The night's report; {} where there is none."""
+    return _read(folder / "report.json")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A file's JSON object; {} where there is none."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return report if isinstance(report, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _scores(report: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from memory.errors import NotReleasedError
 
 @dataclass(frozen=True)
 class Generation:
-    """A released junior; `files` are [{"name", "sha256", "bytes"}], `tag` is "" without Ollama."""
+    """A released junior; `files` are [{"name", "sha256", "bytes"}], `tag` is "" without Ollama.
+
+    `recipe` is the hash of the numbers it was trained with; "" where its night names none.
+    """
 
     id: str
     created_at: datetime
@@ -30,6 +33,7 @@ class Generation:
     pinned: bool
     retired_at: datetime | None
     current: bool
+    recipe: str = ""
     verdict: str = "released"
 
     @property
@@ -45,6 +49,7 @@ class Generation:
             "verdict": self.verdict,
             "base": self.base,
             "lineage": self.lineage,
+            "recipe": self.recipe,
             "scores": self.scores,
             "bytes": self.bytes,
             "tag": self.tag,
@@ -60,14 +65,14 @@ def list_generations(db: Database, *, retired: bool = False) -> list[Generation]
     sql = (
         "select g.id, g.created_at, g.base, g.lineage, g.files, g.scores, g.tag, g.digest,"
         " g.pinned, g.retired_at,"
-        " g.id = (select value from state where key = 'current_generation')"
+        " g.id = (select value from state where key = 'current_generation'), g.recipe"
         " from generations g where ? or g.retired_at is null order by g.created_at desc, g.id desc"
     )
     return [_from_row(row) for row in db.execute(sql, (retired,)).fetchall()]
 
 
 def _from_row(row: tuple) -> Generation:
-    id_, created, base, lineage, files, scores, tag, digest, pinned, retired, current = row
+    id_, created, base, lineage, files, scores, tag, digest, pinned, retired, current, recipe = row
     return Generation(
         id_,
         datetime.fromisoformat(created),
@@ -80,6 +85,7 @@ def _from_row(row: tuple) -> Generation:
         bool(pinned),
         datetime.fromisoformat(retired) if retired else None,
         bool(current),
+        recipe or "",
     )
 
 
