@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 WORDS, PAUSE_SECONDS = 12, 0.05
 TURNS = 2
@@ -137,27 +138,32 @@ def _rss_mb(pid: int) -> float:
 
 
 def _serve(folder: str, backend: int) -> None:
-    """The served home in a process of its own; a generation is released every few seconds."""
-    import threading
+    """The served home in a process of its own, as `junior serve` runs it."""
     from dataclasses import replace
 
-    from agent.serve.app import build_app, listening, new_server
+    from agent.serve.app import serve
     from agent.serve.doors import read_token
-    from tests.serving import release, wren_home
+    from tests.serving import wren_home
 
     config = wren_home(Path(folder), backend="openai", url=f"http://127.0.0.1:{backend}/v1")
     config = replace(config, serve=replace(config.serve, concurrency=512))
 
-    def nights() -> None:
-        for day in range(1, 20):
-            time.sleep(RELEASE_SECONDS)
-            release(config, f"2026-12-{day:02}")
+    def say(link: str) -> None:
+        print(json.dumps([urlsplit(link).port, read_token(config.home)]), flush=True)
 
-    app, _ = build_app(config)
-    bound = listening(config)
-    print(json.dumps([bound.getsockname()[1], read_token(config.home)]), flush=True)
-    threading.Thread(target=nights, daemon=True).start()
-    asyncio.run(new_server(app).serve(sockets=[bound]))
+    serve(config, say)
+
+
+def _nights(folder: str) -> None:
+    """A generation released every few seconds, by a process of its own as a night is."""
+    from agent.config import load_config
+    from tests.serving import release
+
+    config = load_config(Path(folder) / "home", {"publish.ollama": "off"})
+    print("ready", flush=True)
+    for day in range(1, 29):
+        time.sleep(RELEASE_SECONDS)
+        release(config, f"2026-12-{day:02}")
 
 
 def _start(*arguments: str) -> tuple[subprocess.Popen, str]:
@@ -170,6 +176,7 @@ def measure(clients: int, seconds: float, folder: str) -> dict:
     """Both sides in turns; latencies in milliseconds."""
     backend, port = _start("--fake")
     served, line = _start("--serve", folder, port.strip())
+    nights, _ = _start("--nights", folder)
     doors, memory = json.loads(line), []
     direct, through = Run(), Run()
     try:
@@ -184,7 +191,7 @@ def measure(clients: int, seconds: float, folder: str) -> dict:
                 memory += [_rss_mb(served.pid)] if run is through else []
         spent = _cpu_seconds(served.pid) - before
     finally:
-        for process in (served, backend):
+        for process in (nights, served, backend):
             process.terminate()
             process.wait(20)
     return _figures(direct, through) | {
@@ -212,11 +219,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--fake", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--nights", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fake:
         asyncio.run(_fake_backend())
     elif options.serve:
         _serve(options.serve[0], int(options.serve[1]))
+    elif options.nights:
+        _nights(options.nights)
     else:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(measure(options.clients, options.seconds, folder)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -186,6 +187,8 @@ def serve(config: Config, say: Any) -> None:
     else:
         say(f"listening on {config.serve.socket}")
     sys.stdout.flush()  # a program may wait for the link
+    gc.collect()
+    gc.freeze()  # walking what was loaded at the start would hold every answer up for 60 ms
     try:
         asyncio.run(new_server(app).serve(sockets=[bound]))
     finally:
