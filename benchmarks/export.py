@@ -150,8 +150,9 @@ def compare(folder: Path, threads: int) -> dict:
     one = measure("ours", folder, threads)
     measure("oracle", folder, threads)
     made = folder / "ours" / "ours.gguf"
-    written = sum(file.stat().st_size for file in (folder / "merged").iterdir())
-    written += sum((folder / name).stat().st_size for name in ("peer-f16.gguf", "peer.gguf"))
+    sizes = [sum(file.stat().st_size for file in (folder / "merged").iterdir())]
+    sizes += [(folder / name).stat().st_size for name in ("peer-f16.gguf", "peer.gguf")]
+    written = sum(sizes)
     same, count = equal_tensors(made, folder / "oracle" / "oracle.gguf")
     same_as_peer, _ = equal_tensors(made, folder / "peer.gguf")
     costs = list(chain.values())
@@ -163,7 +164,7 @@ def compare(folder: Path, threads: int) -> dict:
     size = made.stat().st_size
     print(f"{'':12} {'wall s':>8} {'processor s':>12} {'anonymous MB':>13} {'written MB':>11}")
     for name, cost, there in (
-        *((step, cost, 0) for step, cost in chain.items()),
+        *((step, cost, there) for (step, cost), there in zip(chain.items(), sizes, strict=True)),
         ("the chain", theirs, written),
         ("one pass", one, size),
     ):
