@@ -13,7 +13,8 @@ SNIPPET_CHARACTERS = 160
 SUBJECT_WEIGHT = 4.0  # a word in the title counts as four in the text
 RARE = 2_000  # messages; FTS5's bm25 reads every message that holds a word: 1.4 µs each
 CANDIDATES = 400  # of a common word, the last stored ones are ranked
-LATE, ENOUGH = 5, 100  # a fifth of the memory is enough where so many of its messages match
+WINDOWS = (0.8, 0.4, 0.0)  # the last fifth of the memory first, then two fifths, then the rest
+ENOUGH = 60  # matching messages: no earlier window is read
 CHARACTERS = 4_000  # of a candidate that are looked at
 K1, B = 1.2, 0.75  # as in FTS5's bm25
 TERM = re.compile(r'"([^"]*)"|(\S+)')
@@ -55,7 +56,7 @@ def search(
     """Messages with every word of `query` ("two words" in quotes as a phrase), best first.
 
     Best is by bm25 with the subject weighing more (sqlite.org/fts5.html, 5.1.1), exactly so where
-    each term is a word of fewer than 2,000 messages. Else 100 to 400 of those stored last that
+    each term is a word of fewer than 2,000 messages. Else 60 to 400 of those stored last that
     match are ranked, by the same formula over their first 4,000 characters: all that
     `order by rank` would read take .6 s in a million. `newest` orders by time, always exactly.
     `author` is part of the name, in any case; `since` <= sent_at < `until`, both aware. Words
@@ -137,10 +138,11 @@ def _newest(db: Database, asked: _Query) -> list[int]:
 
 def _best_of_the_last(db: Database, asked: _Query, counts: list[int]) -> list[int]:
     (last,) = db.execute("select coalesce(max(id), 0) from messages").fetchone()
-    early = last - last // LATE
-    rows = _last_stored(db, asked, early, last)
-    if len(rows) < max(ENOUGH, asked.limit):
-        rows += _last_stored(db, asked, 0, early)
+    rows: list[tuple] = []
+    for after in (int(last * share) for share in WINDOWS):
+        if len(rows) < max(ENOUGH, asked.limit):
+            rows += _last_stored(db, asked, after, last)
+            last = after
     scores = _scores(rows, asked.terms, counts)
     ranked = sorted(zip(scores, rows, strict=True), key=lambda one: (-one[0], one[1][0]))
     return [row[0] for _, row in ranked[: asked.limit]]
