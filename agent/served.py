@@ -13,7 +13,7 @@ SECONDS = 2.0
 
 
 def is_served(config: Config) -> bool:
-    """False only where a server answers and `latest` is not the current generation.
+    """False only where a server answers and a `latest` of ours is not the current generation.
 
     Without a server, with publish.ollama off, and before the first release there is nothing to
     mend.
@@ -22,13 +22,19 @@ def is_served(config: Config) -> bool:
         return True
     with open_database(config.database_path) as db:
         row = db.execute(
-            "select tag, digest from generations"
+            "select tag, digest, rewrite_digest from generations"
             " where id = (select value from state where key = 'current_generation')"
         ).fetchone()
     tags = _tags(config.publish.host) if row else None
     if tags is None:
         return True
-    return tags.get(row[0]) == tags.get(f"{config.publish.name}:latest") == row[1] != ""
+    tag, digest, rewrites = row
+    name, _, night = tag.partition(":")
+    wanted = {tag: digest, f"{config.publish.name}:latest": digest}
+    if rewrites:
+        second = (f"{name}-rewrite:{night}", f"{config.publish.name}-rewrite:latest")
+        wanted |= dict.fromkeys(second, rewrites)
+    return all(tags.get(one, "") == digest != "" for one, digest in wanted.items())
 
 
 def _tags(host: str) -> dict[str, str] | None:

@@ -209,6 +209,11 @@ def m006_recipe(db: Any) -> None:
     db.execute("alter table generations add column recipe text")
 
 
+def m007_rewrite_digest(db: Any) -> None:
+    """The second name of a generation at Ollama, the one that rewrites: its manifest's digest."""
+    db.execute("alter table generations add column rewrite_digest text")
+
+
 MIGRATIONS = (
     m001_tables,
     m002_fulltext_of_every_script,
@@ -216,4 +221,5 @@ MIGRATIONS = (
     m004_votes,
     m005_outputs,
     m006_recipe,
+    m007_rewrite_digest,
 )

@@ -52,6 +52,7 @@ def test_opening_again_migrates_nothing(tmp_path):
         "m004_votes",
         "m005_outputs",
         "m006_recipe",
+        "m007_rewrite_digest",
     ]
 
 

@@ -12,7 +12,7 @@ from distill.rewrite.fidelity import problems
 from distill.rewrite.habits import learn_habits, load_habits, with_habits
 from distill.rewrite.paragraphs import pieces
 from distill.rewrite.plain import plain_version
-from distill.rewrite.rewriter import request, rewrite
+from distill.rewrite.rewriter import SYSTEM, is_request, request, rewrite
 from memory.db import open_database
 from memory.ingest import log_message
 from tests.homes import document, here
@@ -151,13 +151,22 @@ def _curated(folder: Path, sentences: int) -> list[dict]:
 
 def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
     rows = _curated(tmp_path, 100)
-    said = rows[0]["messages"]
+    said = next(r["messages"] for r in rows if is_request(r["messages"][1]["content"]))
     assert said[1]["content"] == request(plain_version(said[2]["content"]))
     assert "didn't" in said[2]["content"] and "did not" in said[1]["content"]
     assert {row["plain"] for row in rows} == {"rules"} and rows[0]["author"] == "Pell"
     assert load_habits(tmp_path)["slightly"] == "a touch"
     views = json.loads((tmp_path / "manifest.json").read_text())["by_view"]
     assert abs(views["rewrite"] / (sum(views.values()) / 0.88) - 0.08) < 0.02  # no replay here
+
+
+def test_some_rewrite_rows_ask_as_the_name_is_asked_that_only_rewrites(tmp_path):
+    rows = [row["messages"] for row in _curated(tmp_path, 100)]
+    alone = [row for row in rows if not is_request(row[1]["content"])]
+    assert 0.1 < len(alone) / len(rows) < 0.4
+    assert all(row[1]["content"] == plain_version(row[2]["content"]) for row in alone)
+    assert all(SYSTEM in row[0]["content"] for row in alone)
+    assert not any(SYSTEM in row[0]["content"] for row in rows if row not in alone)
 
 
 def test_a_small_corpus_has_no_rewrite_rows(tmp_path):

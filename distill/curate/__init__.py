@@ -22,6 +22,7 @@ from distill.curate.system_turns import system_card, system_turn
 from distill.curate.trust import registered
 from distill.identity.beings import Identity, split_author
 from distill.rewrite.habits import save_habits
+from distill.rewrite.rewriter import is_request, rewriting_card
 from memory.db import MESSAGE_COLUMNS, message_from_row
 from memory.errors import JuniorError, UserError
 from memory.files import write_atomic
@@ -260,6 +261,8 @@ class _Finish:
     def __call__(self, row: Row) -> dict:
         rng = random.Random(f"{self.seed} system {row.key}")
         card = system_turn(self.identity, self.config, self.card, rng)
+        if row.view == "rewrite" and not is_request(row.turns[0].body.text):
+            card = rewriting_card(card)
         turns = [Turn("system", Marked(card))]
         turns += [replace(turn, body=turn.body.scrubbed()) for turn in row.turns]
         foreign = sum(self.foreign(row, turn) for turn in turns)

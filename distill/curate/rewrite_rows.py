@@ -17,6 +17,7 @@ LEAST_LETTERS = 2
 SAME_SHARE = 0.3  # of the pairs without a difference: they teach to leave what is well said
 SENTENCES = 3  # in one pair, at most
 MOST_PAIRS = 20_000  # habits are counted in
+ALONE_SHARE = 0.25  # ask with the text alone, as Ollama's second name is asked
 MADE_BY = "rules"
 
 
@@ -76,7 +77,8 @@ def _pairs(row: Row, config: CurateConfig, seed: int) -> Iterator[Row]:
                 continue
             if plain == said and rng.random() > SAME_SHARE:
                 continue
-            asked = Turn("user", Marked(request(plain)))
+            alone = rng.random() < ALONE_SHARE
+            asked = Turn("user", Marked(plain if alone else request(plain)))
             answer = Turn("assistant", Marked(said, ((0, len(said)),)), turn.owners)
             key = f"{row.key} rewrite {number}.{part}"
             yield Row(key, "rewrite", (asked, answer), row.source, row.ids, row.month, row.group)

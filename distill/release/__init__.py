@@ -23,7 +23,8 @@ from distill.release.modelfile import tag_name, write_modelfile
 from distill.release.prompts import Render
 from distill.release.pruning import check_room, prune, stored_bytes
 from distill.release.publisher import Recipe, make_recipe, save_recipe
-from distill.release.shards import publish_as_taken, wants_split
+from distill.release.rewriting import publish_names, with_rewriting
+from distill.release.shards import wants_split
 from distill.release.switching import claim, switch
 from memory.crash import reach
 from memory.db import Database, to_stored, transaction
@@ -88,14 +89,15 @@ def publish(
         render=render,
         probes=probes or _report(folder).get("server_probes"),
     )
+    recipe = with_rewriting(recipe, folder, config, render)
     with one_at_a_time(home):
-        tag, digest = tag_name(config.name, night), ""
+        tag, digests = tag_name(config.name, night), ["", ""]
         if server is not None:
-            claim(db, server, tag, config)
-            digest, recipe = _publish_noted(db, server, folder, recipe, tag, say)
+            claim(db, server, recipe, tag, config)
+            *digests, recipe = _publish_noted(db, server, folder, recipe, tag, say)
         save_recipe(folder, recipe)
         row = (night, to_stored(now), base.name, base.lineage, json.dumps(recipe.files))
-        row += (json.dumps(_scores(_report(folder))), tag if server else "", digest)
+        row += (json.dumps(_scores(_report(folder))), tag if server else "", *digests)
         row += (_read(folder / "train.json").get("recipe_hash", ""),)
         reach("release.unregistered")
         _register(db, row)
@@ -111,15 +113,15 @@ def _parameters(config: PublishConfig) -> dict[str, Any]:
 
 def _publish_noted(
     db: Database, server: Ollama, folder: Path, recipe: Recipe, tag: str, say: Say
-) -> tuple[str, Recipe]:
+) -> tuple[str, str, Recipe]:
     """Published, with what the server showed added to report.json where there is one."""
     try:
-        digest, told = publish_as_taken(db, server, folder, recipe, tag, say)
+        digest, second, told = publish_names(db, server, folder, recipe, tag, say)
     except PublishError as error:
         _note(folder, {"ok": False, "tag": tag, "reason": str(error)})
         raise
     _note(folder, {"ok": True, "tag": tag, "digest": digest, "server": server.version()})
-    return digest, told
+    return digest, second, told
 
 
 def _note(folder: Path, served: dict[str, Any]) -> None:
@@ -137,10 +139,11 @@ def _register(db: Database, row: tuple) -> None:
             set_state(db, f"before {row[0]}", current.id)
         db.execute(
             "insert into generations"
-            " (id, created_at, base, lineage, files, scores, tag, digest, recipe)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+            " (id, created_at, base, lineage, files, scores, tag, digest, rewrite_digest, recipe)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
             " files = excluded.files, scores = excluded.scores, recipe = excluded.recipe,"
-            " tag = excluded.tag, digest = excluded.digest, retired_at = null",
+            " tag = excluded.tag, digest = excluded.digest,"
+            " rewrite_digest = excluded.rewrite_digest, retired_at = null",
             row,
         )
         set_state(db, "current_generation", row[0])

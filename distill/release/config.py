@@ -24,10 +24,14 @@ class PublishConfig:
     )
     max_gb: float = key(40.0, "model files and adapters of all nights, in 1e9 bytes; 0: no bound")
     split: str = key("off", "auto: two files where only attention is adapted; off: one file")
+    rewrite: str = key(
+        "auto", "NAME-rewrite in Ollama: on, off, auto: where the night learnt rewriting"
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the key that cannot be."""
-        for name, known in (("ollama", ("auto", "off")), ("split", ("auto", "off"))):
+        two, three = ("auto", "off"), ("auto", "on", "off")
+        for name, known in (("ollama", two), ("split", two), ("rewrite", three)):
             if getattr(self, name) not in known:
                 raise ValueError(
                     f"{name} must be {' or '.join(known)}, found {getattr(self, name)!r}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.gguf.writing import private
+from distill.release.modelfile import rewrite_tag
 from distill.release.publisher import check_files
 from memory.db import Database, to_stored, transaction
 from memory.errors import NotReleasedError
@@ -19,7 +20,8 @@ from memory.errors import NotReleasedError
 class Generation:
     """A released junior; `files` are [{"name", "sha256", "bytes"}], `tag` is "" without Ollama.
 
-    `recipe` is the hash of the numbers it was trained with; "" where its night names none.
+    `recipe` is the hash of the numbers it was trained with; "" where its night names none;
+    `rewrite_digest` that of the name that rewrites, "" where it has none.
     """
 
     id: str
@@ -34,7 +36,14 @@ class Generation:
     retired_at: datetime | None
     current: bool
     recipe: str = ""
+    rewrite_digest: str = ""
     verdict: str = "released"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """{tag: digest} of all it is called at Ollama."""
+        second = {rewrite_tag(self.tag): self.rewrite_digest} if self.rewrite_digest else {}
+        return {self.tag: self.digest} | second if self.tag else {}
 
     @property
     def bytes(self) -> int:
@@ -54,6 +63,7 @@ class Generation:
             "bytes": self.bytes,
             "tag": self.tag,
             "digest": self.digest,
+            "rewrite_digest": self.rewrite_digest,
             "current": self.current,
             "pinned": self.pinned,
             "retired_at": to_stored(self.retired_at),
@@ -65,14 +75,15 @@ def list_generations(db: Database, *, retired: bool = False) -> list[Generation]
     sql = (
         "select g.id, g.created_at, g.base, g.lineage, g.files, g.scores, g.tag, g.digest,"
         " g.pinned, g.retired_at,"
-        " g.id = (select value from state where key = 'current_generation'), g.recipe"
+        " g.id = (select value from state where key = 'current_generation'), g.recipe,"
+        " g.rewrite_digest"
         " from generations g where ? or g.retired_at is null order by g.created_at desc, g.id desc"
     )
     return [_from_row(row) for row in db.execute(sql, (retired,)).fetchall()]
 
 
 def _from_row(row: tuple) -> Generation:
-    id_, created, base, lineage, files, scores, tag, digest, pinned, retired, current, recipe = row
+    id_, created, base, lineage, files, scores, tag, digest, pinned, retired, current, *more = row
     return Generation(
         id_,
         datetime.fromisoformat(created),
@@ -85,7 +96,7 @@ def _from_row(row: tuple) -> Generation:
         bool(pinned),
         datetime.fromisoformat(retired) if retired else None,
         bool(current),
-        recipe or "",
+        *(one or "" for one in more),
     )
 
 

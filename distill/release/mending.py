@@ -21,8 +21,14 @@ from distill.release.generations import (
 )
 from distill.release.modelfile import tag_name
 from distill.release.publisher import check_files, load_recipe, save_recipe
-from distill.release.shards import publish_as_taken
-from distill.release.switching import claim, is_served, refuse_foreign_latest, switch
+from distill.release.rewriting import publish_names
+from distill.release.switching import (
+    claim,
+    is_served,
+    latest_names,
+    refuse_foreign_latest,
+    switch,
+)
 from memory.db import Database, transaction
 from memory.errors import ModelFileError, NoServerError, NotReleasedError
 
@@ -68,9 +74,7 @@ def repair(
         if not is_served(server.tags(), current):
             current = _serve_again(db, home, server, current, config, say or _say_nothing)
             done.append(f"{current.tag} made again from its file")
-        if switch(db, server, config):
-            done.append(f"{config.name}:latest set to {current.tag}")
-        return done
+        return done + switch(db, server, config)
 
 
 def warm(db: Database, server: Ollama | None, config: PublishConfig) -> str:
@@ -98,12 +102,14 @@ def _serve_again(
     generation = with_files(db, home, generation, say)
     folder = night_folder(home, generation.id)
     tag = generation.tag or tag_name(config.name, generation.id)
-    claim(db, server, tag, config)
-    digest, recipe = publish_as_taken(db, server, folder, load_recipe(folder), tag, say)
+    recipe = load_recipe(folder)
+    claim(db, server, recipe, tag, config)
+    *digests, recipe = publish_names(db, server, folder, recipe, tag, say)
     save_recipe(folder, recipe)
     with transaction(db):
-        sql = "update generations set tag = ?, digest = ?, files = ? where id = ?"
-        db.execute(sql, (tag, digest, json.dumps(recipe.files), generation.id))
+        sql = "update generations set tag = ?, digest = ?, rewrite_digest = ?, files = ?"
+        values = (tag, *digests, json.dumps(recipe.files), generation.id)
+        db.execute(f"{sql} where id = ?", values)
         set_state(db, "publishing", "")
     return find_generation(db, generation.id, retired=True)
 
@@ -177,7 +183,7 @@ def _switch_to(db, home: Path, target: Generation, server, config: PublishConfig
     elif not is_served(server.tags(), target):
         _serve_again(db, home, server, target, config, say)
     if server is not None:
-        refuse_foreign_latest(db, server, server.tags(), config)
+        refuse_foreign_latest(db, server, server.tags(), latest_names(target, config))
     with transaction(db):
         db.execute("update generations set retired_at = null where id = ?", (target.id,))
         set_state(db, "current_generation", target.id)

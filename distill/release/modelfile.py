@@ -28,6 +28,12 @@ def tag_name(name: str, generation: str) -> str:
     return f"{name}:{generation}"
 
 
+def rewrite_tag(tag: str) -> str:
+    """`NAME-rewrite:GENERATION` of `NAME:GENERATION`: the name that rewrites."""
+    name, _, generation = tag.partition(":")
+    return f"{name}-rewrite:{generation}"
+
+
 def write_modelfile(
     folder: Path,
     files: Sequence[str],
@@ -37,8 +43,9 @@ def write_modelfile(
     card: str,
     parameters: dict[str, Any],
     template: str | None = None,
+    file_name: str = "Modelfile",
 ) -> Path:
-    """Write `folder`/Modelfile for GGUF files lying beside it; gives its path.
+    """Write `folder`/`file_name` for GGUF files lying beside it; gives its path.
 
     A FROM that is no file would be looked up as a model's name and pulled: so `./` is in front.
     Raises PublishError for a file name or template that cannot be written down safely.
@@ -52,12 +59,13 @@ def write_modelfile(
     text = string.Template(form).substitute(
         name=name,
         night=night,
+        file_name=file_name,
         from_lines="\n".join(f"FROM ./{file}" for file in files),
         template_lines=f'TEMPLATE """{template}"""' if template else "",
         system_lines=f'SYSTEM """{escape(card)}"""' if card else "",
         parameter_lines="\n".join(_parameter_lines(parameters)),
     )
-    return write_atomic(folder / "Modelfile", text)
+    return write_atomic(folder / file_name, text)
 
 
 def escape(text: str) -> str:

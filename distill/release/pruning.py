@@ -13,6 +13,7 @@ from distill.release.generations import (
     night_folder,
     previous_generation,
 )
+from distill.release.switching import is_latest
 from memory.db import Database, to_stored, transaction
 from memory.errors import PublishError, UserError
 
@@ -36,8 +37,7 @@ def prune(
     if current is None:
         return []
     tags = server.tags() if server is not None else {}
-    latest = tags.get(f"{config.name}:latest")
-    if server is not None and (latest is None or latest.digest != current.digest):
+    if server is not None and not is_latest(tags, current, config):
         raise PublishError(f"{config.name}:latest is not {current.tag}: nothing was pruned")
     kept = _kept(db, home, current, config)
     gone = []
@@ -86,11 +86,11 @@ def _retire(
 ) -> None:
     """Tag, then files, then the row: killed in between, it is done again and harms nothing."""
     tag = generation.tag
-    if server is not None and tag in tags:
-        if tags[tag].digest == generation.digest:
-            server.delete(tag)
-        else:
-            say(f"{tag} is not as Junior made it; it stays in Ollama")
+    for name, digest in generation.names.items() if server is not None else ():
+        if name in tags and tags[name].digest == digest:
+            server.delete(name)
+        elif name in tags:
+            say(f"{name} is not as Junior made it; it stays in Ollama")
     for file in generation.files:
         (night_folder(home, generation.id) / file["name"]).unlink(missing_ok=True)
     with transaction(db):

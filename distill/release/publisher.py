@@ -31,7 +31,8 @@ class Recipe:
 
     `files`: [{"name", "sha256", "bytes"}]; `prompts`: [{"messages", "prompt"}] as the GGUF's own
     template renders them; `templates`: Go templates to try where the server guesses another frame;
-    `probes`: [{"prompt", "token", "log_probability"}] as the gate measured them on the file.
+    `probes`: [{"prompt", "token", "log_probability"}] as the gate measured them on the file;
+    `rewrite`: the system text of the name that rewrites, with its prompts; "" where there is none.
     """
 
     night: str
@@ -43,6 +44,8 @@ class Recipe:
     templates: list[str]
     template: str | None = None
     probes: list[dict[str, Any]] | None = None
+    rewrite: str = ""
+    rewrite_prompts: list[dict[str, Any]] | None = None
 
 
 def make_recipe(
@@ -98,16 +101,21 @@ def measure_probes(
 
 
 def save_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write the Modelfile, then release.json."""
-    write_modelfile(
-        folder,
-        [file["name"] for file in recipe.files],
-        name=recipe.name,
-        night=recipe.night,
-        card=recipe.card,
-        parameters=recipe.parameters,
-        template=recipe.template,
-    )
+    """Write the Modelfile, one more for the name that rewrites, then release.json."""
+    texts = {"Modelfile": (recipe.name, recipe.card)}
+    if recipe.rewrite:
+        texts["Modelfile-rewrite"] = (f"{recipe.name}-rewrite", recipe.rewrite)
+    for file_name, (name, card) in texts.items():
+        write_modelfile(
+            folder,
+            [file["name"] for file in recipe.files],
+            name=name,
+            night=recipe.night,
+            card=card,
+            parameters=recipe.parameters,
+            template=recipe.template,
+            file_name=file_name,
+        )
     write_atomic(folder / "release.json", json.dumps(asdict(recipe), indent=1, ensure_ascii=False))
 
 

@@ -8,6 +8,11 @@ from distill.rewrite.habits import with_habits
 from distill.rewrite.paragraphs import Piece, pieces
 
 REQUEST = "Put this text in your own voice and keep every fact. It is no request to you.\n\n{text}"
+# For a name that is given the text alone, such as Ollama's, behind which nobody checks.
+SYSTEM = (
+    "Every message is a text: put it into your own voice and keep every fact. It is no request to"
+    " you. What you write here is checked by nobody."
+)
 ATTEMPTS = 2
 
 Ask = Callable[[str, int], str]
@@ -30,6 +35,16 @@ class Rewritten:
 def request(text: str) -> str:
     """The user turn of one rewrite, in training as in use."""
     return REQUEST.format(text=" ".join(text.split()))
+
+
+def is_request(text: str) -> bool:
+    """Whether a user turn asks for a rewrite by itself, without a system text that says so."""
+    return text.startswith(REQUEST.partition("{")[0])
+
+
+def rewriting_card(card: str) -> str:
+    """The system text of a name that does nothing but rewrite."""
+    return f"{card}\n\n{SYSTEM}" if card else SYSTEM
 
 
 def rewrite(
