@@ -1,5 +1,6 @@
 """An mbox is cut where a mail begins, and nowhere else."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,15 +30,23 @@ def test_a_mail_without_a_date_has_that_of_its_envelope(tmp_path):
 
 
 def test_a_paragraph_may_begin_with_from(tmp_path):
-    prose = "\nFrom time to time it rains.\nReally.\n\nFrom here on: sun.\n"
+    prose = "\nFrom time to time it rains.\nReally.\n\nFrom here on: sun.\n\n"
     (message,) = read(tmp_path, MAIL.format(1) + prose)
     assert "From time to time" in message.text
     assert "From here on: sun." in message.text
 
 
 def test_a_quoted_from_stays_a_quotation(tmp_path):
-    (message,) = read(tmp_path, MAIL.format(1) + ">From the start it rained.\n")
+    (message,) = read(tmp_path, MAIL.format(1) + ">From the start it rained.\n\n")
     assert ">From the start it rained." in message.text
+
+
+def test_a_mail_that_is_being_written_waits_until_it_is_whole_or_a_minute_old(tmp_path):
+    half = MAIL.format(1) + MAIL.format(2)[:-3]
+    first, trouble = read(tmp_path, half)
+    assert first.text == "Body 1." and "still being written" in trouble.reason
+    os.utime(tmp_path / "box", (0, 0))
+    assert [one.text for one in read_messages("mbox", tmp_path / "box")] == ["Body 1.", "Body 2"]
 
 
 @pytest.mark.parametrize(("text", "reason"), [("", "empty file"), ("notes", "not an mbox file")])

@@ -1,6 +1,8 @@
 """Reads mbox files as a stream, mail by mail."""
 
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
@@ -16,6 +18,8 @@ list_files = folder.list_files
 BLANK = (b"\n", b"\r\n")
 LONGEST_LINE_BYTES = 2**20
 HEADER = re.compile(rb"[!-9;-~]+:(?:[ \t]|\r?$)")
+HEAD_END = re.compile(rb"\n\r?\n")
+QUIET_SECONDS = 60.0  # after which a last mail without its blank line is taken as it is
 ENVELOPE_DATE = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?::\d\d)? .*\d{4}.*$")
 
 
@@ -38,13 +42,33 @@ def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
         with open(file, "rb") as opened:
             lines = iter(partial(opened.readline, LONGEST_LINE_BYTES), b"")
             number = 0
-            for number, (envelope, mail) in enumerate(split(lines), 1):
+            for number, (envelope, mail, is_last) in enumerate(_mark_last(split(lines)), 1):
+                if is_last and _is_being_written(mail, opened.fileno()):
+                    yield Unreadable(path, "", "its last mail is still being written")
+                    break
                 place = f"mail {number}"
                 yield read_mail(mail, path, place, partial(_envelope_date, envelope))
             if not number:
                 yield Unreadable(path, "", "begins as an mbox file does, but no mail follows")
     except OSError as error:
         yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
+
+
+def _mark_last(mails: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes, bool]]:
+    held = None
+    for mail in mails:
+        if held:
+            yield *held, False
+        held = mail
+    if held:
+        yield *held, True
+
+
+def _is_being_written(mail: bytes, file: int) -> bool:
+    """A body ends in a blank line (mbox, RFC 4155): half of one would be another mail, for ever."""
+    head_end = HEAD_END.search(mail)
+    whole = head_end and head_end.end() < len(mail) and mail.endswith((b"\n\n", b"\n\r\n"))
+    return not whole and time.time() - os.fstat(file).st_mtime < QUIET_SECONDS
 
 
 def split(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
