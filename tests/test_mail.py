@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.machine_mail import judge
 from memory.message import Message, Skipped, Unreadable
 from memory.sources import read_messages
 from memory.sources.html import html_to_text
@@ -225,3 +226,11 @@ def test_a_mail_of_apple_mail_ends_where_its_first_line_says(tmp_path):
     (tmp_path / "7.emlx").write_bytes(b"%d  \n" % len(mail) + mail + b"<?xml version=1?><plist/>")
     (message,) = read_messages("eml", tmp_path)
     assert message.text == "It rains."
+
+
+@pytest.mark.parametrize("file", ["first.mbox", "second.mbox"])
+def test_made_up_mails_after_the_documentation_of_senders_are_told_apart(file):
+    judged = judge(Path(__file__).parent / "data/mails" / file)
+    missed = [what for kind, what, taken in judged if kind == "machine" and not taken]
+    lost = [what for kind, what, taken in judged if kind == "human" and taken]
+    assert lost == [] and len(missed) <= 0.03 * len(judged)
