@@ -16,6 +16,7 @@ from memory.errors import ModelFileError, PublishError
 
 if TYPE_CHECKING:
     from distill.release import Generation
+    from distill.rewrite.plain_by_base import PlainByBase
 
 Tell = Callable[[dict], None]
 
@@ -45,7 +46,7 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
 
     base = resolve_base(config.base.name, config.base.revision)
     settings = for_tiny(config.curate) if base.tiny else config.curate
-    with open_database(config.database_path) as db:
+    with open_database(config.database_path) as db, plain_by_base(config, folder) as plain_by:
         summary = build(
             db,
             load_identity(folder / "identity.toml"),
@@ -55,8 +56,29 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
             seed=config.train.seed,
             now=datetime.now(UTC),
             replay=read_replay(base),
+            plain_by=plain_by,
         )
     return str(summary)
+
+
+def plain_by_base(config: Config, folder: Path) -> "PlainByBase":
+    """What says own words plainly: the base, loaded when it is first asked."""
+    from distill.embedded import Embedded
+    from distill.evaluate.judge import known_names
+    from distill.gguf import base_gguf
+    from distill.rewrite.plain_by_base import PlainByBase, said_before
+
+    def load() -> Embedded:
+        base = resolve_base(config.base.name, config.base.revision)
+        return Embedded(base_gguf(base, config.export), n_ctx=2048)
+
+    names = known_names(load_identity(folder / "identity.toml"))
+    return PlainByBase(
+        load,
+        minutes=min(config.curate.plain_minutes, config.schedule.window_minutes / 10),
+        known=said_before(config.nights_path, besides=folder.name),
+        names=(*names.own, *names.others),
+    )
 
 
 def train(config: Config, folder: Path, tell: Tell) -> str:

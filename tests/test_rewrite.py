@@ -12,11 +12,14 @@ from distill.rewrite.fidelity import problems
 from distill.rewrite.habits import learn_habits, load_habits, with_habits
 from distill.rewrite.paragraphs import pieces
 from distill.rewrite.plain import plain_version
-from distill.rewrite.rewriter import SYSTEM, is_request, request, rewrite
+from distill.rewrite.plain_by_base import PATIENCE, PlainByBase, said_before
+from distill.rewrite.rewriter import SYSTEM, is_request, request, requested, rewrite
 from memory.db import open_database
 from memory.ingest import log_message
+from tests.fake_runner import FakeRunner
 from tests.homes import document, here
 from tests.serving import wren_home
+from tests.tiny_gguf import write_gguf
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -139,12 +142,12 @@ def _memory(folder: Path, sentences: int):
     return db
 
 
-def _curated(folder: Path, sentences: int) -> list[dict]:
+def _curated(folder: Path, sentences: int, plain_by=None) -> list[dict]:
     identity = Identity(agent=Being("Pell", "self"), beings=(Being("Vesper", "other_ai"),))
     config = CurateConfig(rewrite_least=60, near_duplicate=1, template_examples=10_000,
                           burst_per_day=10_000, thread_share=1.0)  # fmt: skip
     with _memory(folder, sentences) as db:
-        curate(db, identity, config, folder, seed=0, now=NOW)
+        curate(db, identity, config, folder, seed=0, now=NOW, plain_by=plain_by)
     rows = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
     return [row for row in rows if row["view"] == "rewrite"]
 
@@ -167,6 +170,42 @@ def test_some_rewrite_rows_ask_as_the_name_is_asked_that_only_rewrites(tmp_path)
     assert all(row[1]["content"] == plain_version(row[2]["content"]) for row in alone)
     assert all(SYSTEM in row[0]["content"] for row in alone)
     assert not any(SYSTEM in row[0]["content"] for row in rows if row not in alone)
+
+
+def test_the_base_makes_the_plain_side_where_it_keeps_the_facts(tmp_path):
+    asked = []
+
+    def say(messages: list[dict], _: str) -> str:
+        asked.append(messages[-1]["content"].rpartition("\n\n")[2])
+        return asked[-1].replace("a touch low", "rather low") if len(asked) % 2 else "It's fine."
+
+    with PlainByBase(lambda: FakeRunner(say), minutes=1) as plain_by:
+        rows = _curated(tmp_path, 100, plain_by)
+    made = [row for row in rows if row["plain"] == "base"]
+    assert plain_by.kept == len(made) > 0 and len(asked) == len(rows)
+    plain = requested(made[0]["messages"][1]["content"])
+    assert "rather low" in plain and "a touch low" in made[0]["messages"][2]["content"]
+
+
+def test_a_pair_of_an_earlier_night_is_not_asked_again_and_time_ends(tmp_path):
+    row = {"plain": "base", "messages": [
+        {"role": "system", "content": ""}, {"role": "user", "content": request("It is 4.")},
+        {"role": "assistant", "content": "It's 4."}]}  # fmt: skip
+    (tmp_path / "2026-11-19").mkdir()
+    (tmp_path / "2026-11-19" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    known = said_before(tmp_path, besides="2026-11-20")
+    plain_by = PlainByBase(lambda: pytest.fail("asked"), minutes=0, known=known)
+    assert plain_by("It's 4.") == "It is 4." and plain_by("It's 5.") == ""
+    assert said_before(tmp_path, besides="2026-11-19") == {}
+
+
+def test_a_base_that_cannot_say_a_thing_plainly_leaves_it_to_the_rules(tmp_path):
+    from distill.embedded import Embedded
+
+    path = write_gguf(tmp_path / "babbler.gguf")
+    with PlainByBase(lambda: Embedded(path, n_ctx=512), minutes=1) as plain_by:
+        said = [plain_by(f"It didn't move by {number}.") for number in range(PATIENCE + 5)]
+    assert set(said) == {""} and plain_by.asked == PATIENCE
 
 
 def test_a_small_corpus_has_no_rewrite_rows(tmp_path):

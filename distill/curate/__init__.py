@@ -15,7 +15,7 @@ from distill.curate.identity_rows import Material, identity_rows
 from distill.curate.manifest import VERSION, build_manifest
 from distill.curate.marked import Marked
 from distill.curate.pieces import Gathered, Piece, gather
-from distill.curate.rewrite_rows import MADE_BY, corpus_habits, rewrite_rows
+from distill.curate.rewrite_rows import PlainBy, corpus_habits, rewrite_rows
 from distill.curate.rows import Exchange, Row, Said, Turn, document_rows, exchanges, turn_rows
 from distill.curate.split import cap_pairs, cap_rows, draw, split
 from distill.curate.system_turns import system_card, system_turn
@@ -71,11 +71,13 @@ def curate(
     seed: int,
     now: datetime,
     replay: Sequence[dict] = (),
+    plain_by: PlainBy | None = None,
 ) -> CurateSummary:
     """Builds the dataset of `identity` out of `db` and writes it into `folder`, manifest last.
 
     `sources` are the configured SourceConfigs (their `own` names), `replay` what the
-    base answers: {"messages": [...]}, with a "kind" where it is a graded item; `now` aware.
+    base answers: {"messages": [...]}, with a "kind" where it is a graded item; `now` aware;
+    `plain_by` as in `rewrite_rows`.
     Raises UserError where nothing of the agent's own is found; ForeignLossError never, one hopes.
     """
     own = {(one.name or one.kind): one.own for one in sources}
@@ -89,7 +91,7 @@ def curate(
     habits = corpus_habits(train, config)
     left = 1 - config.identity_share - config.replay_share
     rewriting = round(own_characters * config.rewrite_share / (left - config.rewrite_share))
-    rewrites = rewrite_rows(train, config, characters=rewriting, seed=seed)
+    rewrites = rewrite_rows(train, config, characters=rewriting, seed=seed, plain_by=plain_by)
     total = (own_characters + sum(row.loss_characters for row in rewrites)) / left
     train += rewrites
     shown = for_audience(identity, config)
@@ -278,7 +280,7 @@ class _Finish:
             "source": row.source,
             "ids": list(row.ids),
             "month": row.month,
-        } | ({"plain": MADE_BY} if row.view == "rewrite" else {})
+        } | ({"plain": row.plain} if row.plain else {})
 
     def foreign(self, row: Row, turn: Turn) -> int:
         """Loss characters of a turn that no own piece, and no text of ours, accounts for."""

@@ -36,6 +36,9 @@ class CurateConfig:
     replay_share: float = key(0.12, "rows the base itself answered, against forgetting")
     rewrite_share: float = key(0.08, "rows that put a plain version back into own words; 0: off")
     rewrite_least: int = key(500, "own sentences without which there are none of these rows")
+    plain_minutes: float = key(
+        10.0, "time the base has to make their plain side, a tenth of the window at most; 0: rules"
+    )
     replay_repeats: int = key(4, "how often one replay row may come")
     untitled_share: float = key(0.25, "titled documents asked for by their kind alone")
     plain_share: float = key(0.015, "documents asked for without their title")

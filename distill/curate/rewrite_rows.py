@@ -18,27 +18,34 @@ SAME_SHARE = 0.3  # of the pairs without a difference: they teach to leave what 
 SENTENCES = 3  # in one pair, at most
 MOST_PAIRS = 20_000  # habits are counted in
 ALONE_SHARE = 0.25  # ask with the text alone, as Ollama's second name is asked
-MADE_BY = "rules"
+
+PlainBy = Callable[[str], str]
 
 
 def rewrite_rows(
-    rows: Sequence[Row], config: CurateConfig, *, characters: int, seed: int
+    rows: Sequence[Row],
+    config: CurateConfig,
+    *,
+    characters: int,
+    seed: int,
+    plain_by: PlainBy | None = None,
 ) -> list[Row]:
     """About `characters` loss characters of pairs out of `rows`, in a drawn order.
 
-    None where the rows hold fewer than `config.rewrite_least` own sentences. Of a row nothing but
-    what carries loss in it is used, so nobody else's word is learnt here.
+    `plain_by` gives the base's plain version of a text, "" where rules are to make it. None where
+    the rows hold fewer than `config.rewrite_least` own sentences. Of a row nothing but what carries
+    loss in it is used, so nobody else's word is learnt here.
     """
     if characters < 1 or not _enough(rows, config.rewrite_least):
         return []
     found: list[Row] = []
     left = characters
     for row in sorted(rows, key=lambda one: draw(seed, f"rewrite {one.key}")):
-        for one in _pairs(row, config, seed):
-            if left <= 0:
-                return found
+        for one in _pairs(row, config, seed, plain_by):
             found.append(one)
             left -= one.loss_characters
+            if left <= 0:
+                return found
     return found
 
 
@@ -67,21 +74,25 @@ def _own(row: Row) -> Iterator[tuple[Turn, str]]:
             yield turn, turn.body.text[start:end]
 
 
-def _pairs(row: Row, config: CurateConfig, seed: int) -> Iterator[Row]:
+def _pairs(row: Row, config: CurateConfig, seed: int, plain_by: PlainBy | None) -> Iterator[Row]:
     rng = random.Random(f"{seed} rewrite {row.key}")
     room = max(60, round(0.42 * config.row_characters))
     for number, (turn, text) in enumerate(_own(row)):
         for part, said in enumerate(_groups(text, room, rng.randint)):
-            plain = plain_version(said)
             if sum(map(str.isalpha, said)) < LEAST_LETTERS or len(said) > room:
                 continue
+            by_base = plain_by(said) if plain_by else ""
+            plain = by_base or plain_version(said)
             if plain == said and rng.random() > SAME_SHARE:
                 continue
             alone = rng.random() < ALONE_SHARE
             asked = Turn("user", Marked(plain if alone else request(plain)))
             answer = Turn("assistant", Marked(said, ((0, len(said)),)), turn.owners)
             key = f"{row.key} rewrite {number}.{part}"
-            yield Row(key, "rewrite", (asked, answer), row.source, row.ids, row.month, row.group)
+            yield Row(
+                key, "rewrite", (asked, answer), row.source, row.ids, row.month, row.group,
+                plain="base" if by_base else "rules",
+            )  # fmt: skip
 
 
 def _groups(text: str, room: int, randint: Callable[[int, int], int]) -> Iterator[str]:

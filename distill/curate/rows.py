@@ -38,6 +38,7 @@ class Row:
     order: str = ""
     counterpart: str = ""
     stranger: bool = False
+    plain: str = ""  # of a rewrite row: who made its plain side, rules or base
 
     @property
     def loss_characters(self) -> int:

@@ -42,6 +42,11 @@ def is_request(text: str) -> bool:
     return text.startswith(REQUEST.partition("{")[0])
 
 
+def requested(turn: str) -> str:
+    """The text in a user turn: of a request that which is to be rewritten, else all of it."""
+    return turn.removeprefix(REQUEST.partition("{")[0])
+
+
 def rewriting_card(card: str) -> str:
     """The system text of a name that does nothing but rewrite."""
     return f"{card}\n\n{SYSTEM}" if card else SYSTEM
