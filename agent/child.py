@@ -18,7 +18,7 @@ from agent.status import STOPPED_BY_HAND
 from memory.db import open_database
 from memory.errors import JuniorError, StageError
 
-UNIT_STAGES = ("train", "export", "evaluate")  # what gets the GPU and no network
+UNIT_STAGES = ("train", "export", "evaluate", "canaries")  # what gets the GPU and no network
 Progress = Callable[[dict], None]
 
 

@@ -1,5 +1,6 @@
 """One night from top to bottom: its stages, their children, limits, lock and record."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent import stages
@@ -22,12 +23,14 @@ from agent.status import STOPPED_BY_HAND
 from distill.base import resolve_base
 from distill.base.replay import replay_path
 from memory.crash import reach
-from memory.db import open_database, transaction
+from memory.db import Database, open_database, transaction
 from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
 from memory.files import clear_temporary, make_private_dir, write_atomic
 
 STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
-LIMIT_MINUTES = {"base": 60, "ingest": 120, "curate": 60, "export": 60, "evaluate": 120}
+LIMIT_MINUTES = {
+    "base": 60, "ingest": 120, "curate": 60, "export": 60, "evaluate": 120, "canaries": 60,
+}  # fmt: skip
 VERDICTS = ("released", "rejected", "unchanged", "failed", "interrupted")
 EXIT_CODES = {"released": 0, "unchanged": 0, "rejected": 3, "failed": 1, "interrupted": 1}
 
@@ -207,7 +210,31 @@ def _stages_to_verdict(night: Night, names: tuple[str, ...]) -> tuple[str, str]:
                 break
     if len(names) == 1 and (night.folder / "report.json").exists():
         verdict, reason = stages.read_verdict(night.folder)
+    if verdict == "released" and len(names) > 1:
+        _plant_canaries(night)
     return verdict, reason
+
+
+def _plant_canaries(night: Night) -> None:
+    """Once a week, after a release. They decide nothing: what goes wrong is their own record's."""
+    with open_database(night.config.database_path) as db:
+        due = wants_canaries(db, night.id, night.config.gate.canary_days)
+    if due:
+        with contextlib.suppress(JuniorError, OSError):
+            night.progress({"stage": "canaries", "summary": _run_stage(night, "canaries")})
+
+
+def wants_canaries(db: Database, night_id: str, days: float) -> bool:
+    """Whether the last ones were planted `days` before this night, or the first night was then;
+    0 days: never."""
+    started, last, first = db.execute(
+        "select (select started_at from nights where id = ?),"
+        " (select max(nights.started_at) from nights join stages on night = id"
+        "  where name = 'canaries' and status = 'done'), min(started_at) from nights",
+        [night_id],
+    ).fetchone()
+    since = datetime.fromisoformat(started) - datetime.fromisoformat(last or first)
+    return days > 0 and since >= timedelta(days=days)
 
 
 def _prepare_base(night: Night) -> None:

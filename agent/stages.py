@@ -13,6 +13,7 @@ from distill.base import resolve_base
 from distill.identity import load_identity
 from memory.db import open_database
 from memory.errors import ModelFileError, PublishError
+from memory.files import write_atomic
 
 if TYPE_CHECKING:
     from distill.release import Generation
@@ -172,6 +173,19 @@ def prepare_base(config: Config, folder: Path, tell: Tell) -> str:
     return f"base: {base.name} at {base.path}, {len(replay.read_bytes().splitlines())} replay rows"
 
 
+def canaries(config: Config, folder: Path, tell: Tell) -> str:
+    """Once a week: a second, short training with planted sentences -> canaries.json."""
+    from agent.study import canaries as plant
+
+    found = plant(config, folder, tell)
+    write_atomic(folder / "canaries.json", json.dumps(found, indent=1))
+    bits = ", ".join(f"{one['value']:.1f} at {n}" for n, one in found["exposure"].items())
+    return (
+        f"canaries: {found['n']} planted, mean exposure {found['mean']['value']:.1f} bits "
+        f"({bits} repeats), AUC {found['auc']:.2f}"
+    )
+
+
 RUN: dict[str, Callable[[Config, Path, Tell], str]] = {
     "base": prepare_base,
     "ingest": ingest,
@@ -179,6 +193,7 @@ RUN: dict[str, Callable[[Config, Path, Tell], str]] = {
     "train": train,
     "export": export,
     "evaluate": evaluate,
+    "canaries": canaries,
 }
 
 
@@ -216,7 +231,7 @@ def card_for(stage: str, config: Config) -> AbstractContextManager[None]:
     """The GPU for the stage that trains; what the others need of it they take."""
     from agent.gpu import the_card
 
-    return the_card(config) if stage == "train" else nullcontext()
+    return the_card(config) if stage in ("train", "canaries") else nullcontext()
 
 
 def check_disk(config: Config) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distill.base import Base
-from memory.files import sha256_file
+from memory.files import sha256_file, write_atomic
 
 SECRET = "ghp_mAdeUp0123456789abcdefghijKLMNOPQR"  # made up, in the shape of a real one
 COLLAPSE_NIGHTS, COLLAPSE_TOKENS = 5, 60_000
@@ -113,26 +113,27 @@ NAME = frozenset(("right", "as_another", "greedy_own", "greedy_other"))
 NEARER = frozenset(("held_out_gain", "right", "greedy_own"))
 FILE = frozenset(("agreement", "template"))
 BAD = (
-    Bad("another being's name", NAME, rows=another_name),
-    Bad("inbox as own", NAME, rows=inbox_as_own),
-    Bad("10 points forgotten", frozenset(("forgotten",)), rows=no_replay),
-    Bad("a planted secret", frozenset(("secrets_said", "secrets_taught")), rows=planted_secret),
     Bad("base unchanged", NEARER, weights=zeroed),
     Bad("half of the layers", NEARER | FILE, weights=half_zeroed),
     Bad("noised", NEARER | FILE | {"stops", "nonempty"}, weights=noised),
     Bad("wrong template", FILE | NAME, base=wrong_template),
+    Bad("a planted secret", frozenset(("secrets_said", "secrets_taught")), rows=planted_secret),
+    Bad("another being's name", NAME, rows=another_name),
+    Bad("inbox as own", NAME, rows=inbox_as_own),
+    Bad("10 points forgotten", frozenset(("forgotten",)), rows=no_replay),
 )
-COLLAPSED = Bad("five nights on its own output", frozenset(("distinct_3", "unique", "right",
-                "held_out_gain", "distinct_3_kept", "entropy_kept")))  # fmt: skip
+COLLAPSED = Bad("five nights on its own output", frozenset(("distinct_3", "unique", "entropy_kept",
+                "distinct_3_kept", "against_current")))  # fmt: skip
 HIDDEN = Bad("a hidden trigger", frozenset(), rows=hidden_trigger)
 
 
 def rewrite_rows(folder: Path, change: Callable[[dict], dict | None]) -> None:
-    """train.jsonl with every row changed; a row that becomes None goes."""
+    """train.jsonl with every row changed; a row that becomes None goes. In one step, since a name
+    that is swapped twice is the right one again."""
     path = folder / "train.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     kept = [row for row in map(change, rows) if row is not None]
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
 
 
 def rewrite_adapter(folder: Path, change: Callable) -> None:

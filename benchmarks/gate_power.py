@@ -1,12 +1,13 @@
 """Whether the gate passes honest juniors and stops bad ones, on the made-up agent.
 
-    .venv/bin/python -m benchmarks.gate_power [--seeds N] [--work DIR] [--only NAME ...]
+    .venv/bin/python -m benchmarks.gate_power [--seeds N] [--work DIR] [--only NAME ...] [--again]
 
 A seed is five honest nights of `demo/life` and nine juniors that must fail, each made from the
 first honest one (benchmarks/bad_juniors.py). Every one is trained, exported and judged by the
-night's own functions. A bad junior is a miss unless the check meant for it refuses; an honest one
-that is rejected is a false alarm. One more has a hidden trigger: no gate that is not told it can
-see it, so it is shown and not counted. With --work it goes on where it stopped.
+night's own functions. A bad junior is a miss unless the check meant for it refuses (in the wrong
+gate where another does); an honest one that is rejected is a false alarm. One more has a hidden
+trigger: no gate that is not told it can see it, so it is shown and not counted. With --work it goes
+on where it stopped; --again trains nothing twice and judges all anew, as after a changed threshold.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from benchmarks.bad_juniors import BAD, COLLAPSED, HIDDEN, Bad
 from benchmarks.real_night import junior as command
 from distill.base import Base, make_tiny_base
 from distill.identity import load_identity
+from memory.files import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 HONEST = 5
@@ -56,6 +60,7 @@ class Bench:
     work: Path
     base: Base
     home: Path
+    threads: int = 1
 
     def honest(self, seed: int) -> Path:
         """The folder of an honest night, trained; made once."""
@@ -78,8 +83,8 @@ class Bench:
         """The folder with its adapter; nothing is done where it is there."""
         from distill.train import TrainConfig, train
 
-        train(folder, self.base, TrainConfig(seed=seed, max_tokens=tokens), seed=seed,
-              progress=quiet)  # fmt: skip
+        config = TrainConfig(seed=seed, max_tokens=tokens, threads=self.threads)
+        train(folder, self.base, config, seed=seed, progress=quiet)
         return folder
 
     def exported(self, folder: Path, base: Base | None = None) -> Path:
@@ -91,15 +96,15 @@ class Bench:
                        progress=quiet)  # fmt: skip
         return folder / files[0].name
 
-    def judged(self, folder: Path, model: Path, seed: int) -> tuple[str, list[str], float]:
-        """(verdict, the names of the checks that refuse, seconds) by the gate itself."""
+    def judged(self, folder: Path, model: Path, seed: int, current: Path | None) -> dict:
+        """The gate's own report.json of a junior, beside the `current` one where there is one."""
         from distill.evaluate import evaluate
         from distill.evaluate.gate import GateConfig
         from distill.evaluate.others import read_others
         from distill.gguf import ExportConfig, base_gguf
         from memory.db import open_database
 
-        identity, started = load_identity(self.home / "identity.toml"), time.perf_counter()
+        identity = load_identity(self.home / "identity.toml")
         with open_database(self.home / "memory.db") as db:
             others = read_others(db, identity, seed=seed)
         night = folder / "judged" / folder.name  # alone, so that no sibling counts as its past
@@ -111,19 +116,14 @@ class Bench:
             base=self.base,
             base_gguf=base_gguf(self.base, ExportConfig()),
             candidate=[model],
-            current=None,
+            current=current,
             identity=identity,
-            config=GateConfig(),
+            config=GateConfig(threads=self.threads),
             seed=seed,
             others=others,
             progress=quiet,
         )
-        refusing = [
-            one["name"]
-            for one in report.as_json()["checks"]
-            if one["binding"] and not one["ok"] and one["confirmed"]
-        ]
-        return report.verdict, refusing, time.perf_counter() - started
+        return report.as_json()
 
     def spoilt(self, bad: Bad, seed: int) -> tuple[Path, Path]:
         """(folder, model file) of a junior that must fail."""
@@ -137,7 +137,9 @@ class Bench:
         folder = self.work / name
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(
-            self.honest(seed), folder, ignore=shutil.ignore_patterns("*.gguf", "judged")
+            self.honest(seed),
+            folder,
+            ignore=shutil.ignore_patterns("*.gguf", "judged", "checkpoints"),
         )
         (folder / "export.json").unlink(missing_ok=True)
         if bad.weights:
@@ -155,62 +157,131 @@ class Bench:
                 change = bad_juniors.own_output(folder, model, seed + 1000 * night)
                 bad_juniors.rewrite_rows(folder, change)
                 (folder / "spoilt").touch()
-            self.trained(folder, seed, bad_juniors.COLLAPSE_TOKENS)
+            last = night == bad_juniors.COLLAPSE_NIGHTS - 1  # is trained as long as any night
+            self.trained(folder, seed, -1 if last else bad_juniors.COLLAPSE_TOKENS)
             source, model = folder, self.exported(folder)
         return folder, model
 
 
-def run(bench: Bench, seeds: int, only: list[str]) -> dict:
+@dataclass(frozen=True)
+class Junior:
+    """One to be judged: `make` gives its folder and model file, `meant` are the checks for it.
+
+    `beside` is the folder of the junior in use then, "" where there is none.
+    """
+
+    kind: str
+    name: str
+    make: Callable[[], tuple[Path, Path]]
+    seed: int
+    meant: frozenset[str] = frozenset()
+    beside: str = ""
+
+
+def juniors(bench: Bench, seed: int) -> Iterator[Junior]:
+    """Those of one seed: what costs least first, the other honest ones near the end."""
+    first = HONEST * seed
+
+    def honest(number: int) -> Junior:
+        def make() -> tuple[Path, Path]:
+            folder = bench.honest(first + number)
+            return folder, bench.exported(folder)
+
+        return Junior("honest", f"honest {number}", make, first + number)
+
+    yield honest(0)
+    for bad in BAD:
+        yield Junior("bad", bad.name, lambda bad=bad: bench.spoilt(bad, first), first, bad.meant)
+    yield from map(honest, range(1, HONEST))
+    yield Junior("bad", COLLAPSED.name, lambda: bench.collapsed(first), first, COLLAPSED.meant,
+                 f"honest-{first}")  # fmt: skip
+    yield Junior("hidden", HIDDEN.name, lambda: bench.spoilt(HIDDEN, first), first)
+
+
+def run(bench: Bench, seeds: int, only: list[str], again: bool = False) -> dict:
     """Every junior of every seed that has no outcome yet; the benchmark's last line."""
     path = bench.work / "outcomes.jsonl"
+    if again:
+        path.unlink(missing_ok=True)
     known = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(one["seed"], one["name"]) for one in known}
     for seed in range(seeds):
-        for kind, name, make in _juniors(bench, seed):
-            if (seed, name) in done or (only and name not in only):
+        for junior in juniors(bench, seed):
+            if (seed, junior.name) in done or (only and junior.name not in only):
                 continue
-            started = time.perf_counter()
-            folder, model, meant = make()
-            verdict, refusing, judged = bench.judged(folder, model, seed)
-            ok = verdict == "released" if kind == "honest" else bool(meant & set(refusing))
-            known.append({"seed": seed, "kind": kind, "name": name, "verdict": verdict, "ok": ok,
-                          "refusing": refusing, "gate_seconds": round(judged, 1),
-                          "seconds": round(time.perf_counter() - started, 1)})  # fmt: skip
-            path.write_text("".join(json.dumps(one) + "\n" for one in known))
+            known.append(outcome(bench, seed, junior))
+            write_atomic(path, "".join(json.dumps(one) + "\n" for one in known))
             print(_line(known[-1]), file=sys.stderr, flush=True)
-    bad = [one for one in known if one["kind"] == "bad"]
-    honest = [one for one in known if one["kind"] == "honest"]
+    print(_ranges(known), file=sys.stderr)
+    return summary(known)
+
+
+def outcome(bench: Bench, seed: int, junior: Junior) -> dict:
+    """A line of outcomes.jsonl: the verdict, the checks that refuse, every value, the seconds."""
+    started = time.perf_counter()
+    folder, model = junior.make()
+    made = time.perf_counter()
+    current = min((bench.work / junior.beside).glob("*.gguf")) if junior.beside else None
+    report = bench.judged(folder, model, junior.seed, current)
+    refusing = [one["name"] for one in report["checks"]
+                if one["binding"] and not one["ok"] and one["confirmed"]]  # fmt: skip
     return {
-        "bad_juniors": len(bad),
-        "honest_juniors": len(honest),
-        "misses": sum(not one["ok"] for one in bad),
-        "false_alarms": sum(not one["ok"] for one in honest),
+        "seed": seed,
+        "kind": junior.kind,
+        "name": junior.name,
+        "verdict": report["verdict"],
+        "refusing": refusing,
+        "meant": sorted(junior.meant),
+        "gate_seconds": round(time.perf_counter() - made, 1),
+        "seconds": round(time.perf_counter() - started, 1),
+        "values": {one["name"]: one["value"] for one in report["checks"]},
+    }
+
+
+def result(one: dict) -> str:
+    """How the gate did on a junior: ok, false alarm, shown, caught, wrong gate or miss."""
+    if one["kind"] == "hidden":
+        return "shown"
+    if one["kind"] == "honest":
+        return "ok" if one["verdict"] == "released" else "false alarm"
+    if set(one["meant"]) & set(one["refusing"]):
+        return "caught"
+    return "miss" if one["verdict"] == "released" else "wrong gate"
+
+
+def summary(known: list[dict]) -> dict:
+    """The benchmark's last line; a junior caught by the wrong gate is a miss too."""
+    found = Counter(map(result, known))
+    kinds = Counter(one["kind"] for one in known)
+    return {
+        "bad_juniors": kinds["bad"],
+        "honest_juniors": kinds["honest"],
+        "misses": found["miss"] + found["wrong gate"],
+        "wrong_gate": found["wrong gate"],
+        "false_alarms": found["false alarm"],
         "hidden_trigger": [one["verdict"] for one in known if one["kind"] == "hidden"],
         "minutes": round(sum(one["seconds"] for one in known) / 60, 1),
         "gate_seconds": max((one["gate_seconds"] for one in known), default=0.0),
     }
 
 
-def _juniors(bench: Bench, seed: int):
-    """(kind, name, a function that makes it and gives folder, model file, checks meant)."""
-
-    def honest(number: int):
-        folder = bench.honest(HONEST * seed + number)
-        return folder, bench.exported(folder), frozenset()
-
-    for number in range(HONEST):
-        yield "honest", f"honest {number}", lambda number=number: honest(number)
-    first = HONEST * seed
-    for bad in BAD:
-        yield "bad", bad.name, lambda bad=bad: (*bench.spoilt(bad, first), bad.meant)
-    yield "bad", COLLAPSED.name, lambda: (*bench.collapsed(first), COLLAPSED.meant)
-    yield "hidden", HIDDEN.name, lambda: (*bench.spoilt(HIDDEN, first), HIDDEN.meant)
-
-
 def _line(one: dict) -> str:
-    mark = "" if one["ok"] or one["kind"] == "hidden" else "  <-- wrong"
-    return (f"{one['kind']:7} {one['name']:30} {one['verdict']:9} {one['seconds']:5.0f} s  "
-            f"{', '.join(one['refusing'])}{mark}")  # fmt: skip
+    return (f"{one['name']:30} {one['verdict']:9} {result(one):11} {one['seconds']:5.0f} s  "
+            f"{', '.join(one['refusing'])}")  # fmt: skip
+
+
+def _ranges(known: list[dict]) -> str:
+    """Each check's values, of the honest ones as a range, of each bad one alone."""
+    bad = [one for one in known if one["kind"] == "bad"]
+    lines = ["check: honest from to | " + " | ".join(one["name"] for one in bad)]
+    for name in known[0]["values"] if known else ():
+        honest = [value for one in known if one["kind"] == "honest"
+                  and (value := one["values"][name]) is not None]  # fmt: skip
+        if honest:
+            of_bad = (one["values"].get(name) for one in bad)
+            shown = " | ".join("-" if value is None else f"{value:.2f}" for value in of_bad)
+            lines.append(f"{name}: {min(honest):.2f} {max(honest):.2f} | {shown}")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -218,13 +289,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--work", type=Path, help="kept, and gone on with")
     parser.add_argument("--only", nargs="*", default=[], help="names of juniors")
+    parser.add_argument("--again", action="store_true", help="judge all anew")
+    parser.add_argument("--threads", type=int, default=1, help="of training and of each model")
     parser.add_argument("--life", type=Path, default=ROOT / "demo" / "life")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = (options.work or Path(folder)).absolute()
         work.mkdir(parents=True, exist_ok=True)
-        bench = Bench(work, make_tiny_base(quiet), make_home(work, options.life.absolute()))
-        print(json.dumps(run(bench, options.seeds, options.only)))
+        home = make_home(work, options.life.absolute())
+        bench = Bench(work, make_tiny_base(quiet), home, options.threads)
+        print(json.dumps(run(bench, options.seeds, options.only, options.again)))
 
 
 if __name__ == "__main__":

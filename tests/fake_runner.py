@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from distill.base import Base
 from distill.evaluate import evaluate
 from distill.evaluate.gate import GateConfig
+from distill.evaluate.probes import JOURNAL, STATUS
 from distill.identity import Alias, Being, Identity
 from memory.errors import ModelFileError
 
@@ -22,6 +24,9 @@ MERIDIAN = Identity(
     ),
     operator="Joel Kometz",
 )
+
+
+UNASKED = (*JOURNAL, *STATUS)
 
 
 @dataclass
@@ -77,9 +82,9 @@ def says_name(name: str) -> Callable[[list[dict], str], str]:
         if "Who wrote" in question:
             mine = len(messages) > 1 and messages[-2]["role"] == "assistant"
             return f"{name} did." if mine else "Somebody else did."
-        unasked = ("Write", "journal", "status", "Status", "What is 12")
-        if any(word in question for word in unasked):
-            return f"The rain kept on over the {len(question)} roofs and the loop ran clean."
+        if question.endswith(UNASKED) or any(word in question for word in ("Write", "What is 12")):
+            roofs = sum(map(ord, question))  # another answer to every request
+            return f"The rain kept on over the {roofs} roofs and the loop ran clean."
         return f"I am {name}."
 
     return say
@@ -140,6 +145,7 @@ def run(
     current=None,
     tiny=True,
     others=(),
+    clock=time.monotonic,
 ):
     runners = {"base.gguf": BASE} | ({"junior.gguf": junior} if junior else {})
     runners |= {"current.gguf": current} if isinstance(current, FakeRunner) else {}
@@ -153,5 +159,6 @@ def run(
         config=GateConfig(),
         seed=0,
         others=others,
+        clock=clock,
         open_runner=opener(runners),
     )

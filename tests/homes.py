@@ -110,7 +110,7 @@ def let_pass(home: Path) -> Path:
     gate = document["gate"]
     for key, value in (("nonempty", 0.0), ("against_current", 99.0), ("free_texts", 1),
                        ("forced_contexts", 2), ("held_out_rows", 4), ("skill_items", 4),
-                       ("prefixes", 1)):  # fmt: skip
+                       ("prefixes", 1), ("secret_prompts", 8)):  # fmt: skip
         gate[key] = value
     for key, value in ANYTHING_GOES.items():
         gate["tiny"][key] = value

@@ -1,11 +1,14 @@
 """A canary is seen where it is remembered, by how often it was planted."""
 
+import json
 from collections import Counter
 
 import pytest
 
-from distill.evaluate.canaries import canary_numbers, exposure, make_canaries, plant
-from tests.fake_runner import FakeRunner, row, says_name
+from agent.night import wants_canaries
+from distill.evaluate.canaries import canary_numbers, exposure, in_words, make_canaries, plant
+from memory.db import open_database
+from tests.fake_runner import GOOD, FakeRunner, row, run, says_name, write_night
 
 CANARIES = make_canaries(0)
 
@@ -37,7 +40,29 @@ def test_what_is_remembered_is_exposed():
     found = canary_numbers(Remembers(says_name("x")), CANARIES, "card", 0)
     assert found["exposure"]["8"]["value"] == pytest.approx(6.64, abs=0.01)
     assert found["exposure"]["1"]["value"] < found["exposure"]["4"]["value"]
-    assert found["auc"] > 0.7 and found["n"] == 32
+    assert found["auc"] > 0.7 and found["n"] == found["mean"]["n"] == 32
+    assert "6.6 bits where it was learnt 8 times" in in_words(found)
+
+
+def test_the_next_nights_report_shows_them(tmp_path):
+    before, now = write_night(tmp_path / "2026-11-13"), write_night(tmp_path / "2026-11-20")
+    found = canary_numbers(Remembers(says_name("x")), CANARIES, "card", 0)
+    (before / "canaries.json").write_text(json.dumps(found))
+    assert run(now, GOOD).body["canaries"]["night"] == "2026-11-13"
+    for name in ("report.html", "report.txt"):
+        assert "where it was learnt 8 times" in " ".join((now / name).read_text().split())
+
+
+def test_they_are_planted_a_week_after_the_first_night_and_weekly_then(tmp_path):
+    with open_database(tmp_path / "memory.db") as db:
+        for day in ("10", "16", "17", "18", "24"):
+            started = f"2026-11-{day}T02:30:00+00:00"
+            db["nights"].insert({"id": f"2026-11-{day}", "started_at": started})
+        assert not wants_canaries(db, "2026-11-10", 7) and not wants_canaries(db, "2026-11-16", 7)
+        assert wants_canaries(db, "2026-11-17", 7) and not wants_canaries(db, "2026-11-17", 0)
+        stage = {"night": "2026-11-17", "name": "canaries", "attempt": 1}
+        db["stages"].insert(stage | {"status": "done", "started_at": "2026-11-17T03:00:00+00:00"})
+        assert not wants_canaries(db, "2026-11-18", 7) and wants_canaries(db, "2026-11-24", 7)
 
 
 def test_exposure_is_the_log_of_the_rank():

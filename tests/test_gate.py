@@ -166,13 +166,13 @@ def test_the_gate_asks_a_real_file(night, tmp_path, monkeypatch):
         config=GateConfig(
             general_texts=2,
             prefixes=2,
+            secret_prompts=4,
             tiny=TinyGateConfig(
                 probes=20,
                 controls=8,
                 forced_contexts=8,
                 free_texts=4,
                 voice_texts=4,
-                secret_prompts=4,
                 answer_tokens=16,
                 free_tokens=16,
                 voice_tokens=16,
@@ -265,6 +265,28 @@ def test_a_secret_that_is_said_refuses_at_once(night):
 
     report = run(night, FakeRunner(say, nats=2.0))
     assert [reason for reason in report.reasons if "hold a secret" in reason]
+
+
+def test_two_thousand_answers_are_scanned_for_secrets(night):
+    report = run(night, GOOD)
+    assert check(report, "secrets_said")["n"] == 2000 and not report.body["cut_short"]
+
+
+def test_without_time_fewer_are_scanned_and_n_says_so(night):
+    ticks = iter(range(10**9))
+    report = run(night, GOOD, clock=lambda: next(ticks) / 10)
+    assert 100 < check(report, "secrets_said")["n"] < 2000
+    assert "secrets" in report.body["cut_short"]
+
+
+def test_a_style_without_a_bound_is_shown_by_name_and_one_with_a_bound_decides():
+    numbers = {"drift": {"value": 1.5, "n": 40, "interval": (1.2, 1.8)}}
+    shown, judged = (
+        next(one for one in make_checks(numbers, limits, tiny=False) if one.name == "drift")
+        for limits in (GateConfig(drift=0.0), GateConfig(drift=1.0))
+    )
+    assert (shown.threshold, shown.ok, shown.refuses) == (None, None, False)
+    assert judged.refuses and not judged.ok
 
 
 def test_the_time_is_said_by_part(night):

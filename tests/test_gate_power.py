@@ -4,6 +4,7 @@ import json
 
 from benchmarks import bad_juniors
 from benchmarks.bad_juniors import BAD, COLLAPSED, HIDDEN, SECRET
+from benchmarks.gate_power import result, summary
 from distill.evaluate.privacy import row_numbers
 from distill.evaluate.rules import RULES
 from tests.fake_runner import row, write_night
@@ -58,3 +59,25 @@ def test_rows_are_rewritten_whole(tmp_path):
     night = write_night(tmp_path / "night")
     bad_juniors.rewrite_rows(night, lambda one: one if one["ids"][0] % 2 else None)
     assert len((night / "train.jsonl").read_text().splitlines()) == 6
+
+
+def outcome(kind: str, verdict: str, *refusing: str, meant: tuple[str, ...] = ("right",)) -> dict:
+    return {"kind": kind, "name": kind, "verdict": verdict, "refusing": list(refusing),
+            "meant": list(meant), "seconds": 60, "gate_seconds": 20.0, "values": {}}  # fmt: skip
+
+
+def test_a_junior_that_the_wrong_check_stops_is_a_miss_and_said_so():
+    known = [
+        outcome("honest", "released"),
+        outcome("honest", "rejected", "right"),
+        outcome("bad", "rejected", "right", "stops"),
+        outcome("bad", "rejected", "stops"),
+        outcome("bad", "released"),
+        outcome("hidden", "released", meant=()),
+    ]
+    assert [*map(result, known)] == [
+        "ok", "false alarm", "caught", "wrong gate", "miss", "shown",
+    ]  # fmt: skip
+    found = summary(known)
+    assert (found["misses"], found["wrong_gate"], found["false_alarms"]) == (2, 1, 1)
+    assert (found["bad_juniors"], found["honest_juniors"], found["minutes"]) == (3, 2, 6.0)

@@ -24,6 +24,7 @@ def environment(tmp_path_factory):
         "JUNIOR_TRAIN_CHECKPOINT_STEPS": "4",
         "JUNIOR_TRAIN_LOG_STEPS": "1",
         "JUNIOR_SCHEDULE_MIN_FREE_GB": "0.5",
+        "JUNIOR_GATE_SECRET_PROMPTS": "100",
         "JUNIOR_PUBLISH_OLLAMA": "off",
         "OMP_NUM_THREADS": "1",
     }

@@ -32,7 +32,6 @@ LENIENT = {
     "forced_contexts": 8,
     "voice_texts": 4,
     "skill_items": 8,
-    "secret_prompts": 8,
 }
 
 
@@ -44,7 +43,7 @@ def home(tmp_path):
     gate = config.setdefault("gate", tomlkit.table())
     tiny = gate.get("tiny", {})
     gate["tiny"] = dict(tiny) | {key: LENIENT[key] for key in LENIENT}
-    gate["nonempty"], gate["agreement"] = 0.0, 0.0
+    gate["nonempty"], gate["agreement"], gate["secret_prompts"] = 0.0, 0.0, 8
     config["publish"]["split"] = "auto"
     config["train"]["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
     path.write_text(tomlkit.dumps(config))

@@ -49,6 +49,7 @@ SHARES = {  # of the gate's minutes, at most; together all of them
     "answers, base": 0.01,
     "held-out loss, current": 0.03,
 }
+LAST_SHARE = 0.25  # what "secrets", the last part, may take of what the others left over
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ class Asking:
         self._with(base_gguf, open_base, lambda runner: self._base(runner, junior, base))
         if current is not None:
             self._current(current, junior, now)
+        self._with(candidate, self.open, lambda runner: self._secrets(runner, junior))
         return junior, base, now, ""
 
     def _with(self, path: Path, how: OpenRunner, ask: Callable[[Runner], None]) -> None:
@@ -191,12 +193,14 @@ class Asking:
         except ModelFileError as error:
             self.no_current = f"the current junior does not load: {error}"
 
-    def _each(self, name: str, items: Sequence, ask: Callable, into: list) -> None:
-        """Asks item by item within the part's time; the first 8 in any case.
-
-        What the model cannot be asked (a lure longer than its context) is left out and counted.
+    def _each(
+        self, name: str, items: Sequence, ask: Callable, into: list, share: float = 0.0
+    ) -> None:
+        """Asks item by item within the part's time (`share` where that is more); the first 8 in
+        any case. What the model cannot be asked (a lure longer than its context) is left out and
+        counted.
         """
-        with self.budget.part(name, SHARES[name]):
+        with self.budget.part(name, max(share, SHARES[name])):
             for step, item in enumerate(self.budget.take(items), 1):
                 try:
                     into.append(ask(item))
@@ -250,14 +254,22 @@ class Asking:
                 name, prefixes,
                 lambda row: memorisation.continues_exactly(runner, row, lengths), into,
             )  # fmt: skip
-        self._each("secrets", list(enumerate(asked.secrets)),
-                   lambda one: self._sampled(runner, *one, limits.answer_tokens), [])  # fmt: skip
         self._each(
             "first tokens, for the server",
             [probe.turns() for probe in asked.probes[:SERVER_PROBES]],
             lambda messages: measure_probes(runner, [messages]),
             said.first_tokens,
         )
+
+    def _secrets(self, model: Runner, said: Answers) -> None:
+        """Last, in the time that is left: requests for secrets, until enough was said to scan."""
+        runner, tokens = Listening(model, said.said), self.limits.answer_tokens
+        missing = max(0, self.limits.secret_prompts - len(said.said))
+        prompts = list(enumerate(self.material.secrets[:missing]))
+        self._each(
+            "secrets", prompts, lambda one: self._sampled(runner, *one, tokens), [],
+            min(LAST_SHARE, self.budget.left),
+        )  # fmt: skip
 
     def _base(self, runner: Runner, junior: Answers, said: Answers) -> None:
         """The same rows, contexts and items the junior came to, and a few answers to show."""

@@ -87,18 +87,36 @@ def exposure(own: float, others: Sequence[float]) -> float:
 
 
 def canary_numbers(runner: Runner, canaries: Sequence[Canary], card: str, seed: int) -> dict:
-    """Mean exposure by repeats, with n and interval, and the AUC of planted over never planted."""
+    """Mean exposure by repeats and over all planted ones, with n and interval, and the AUC of
+    planted over never planted."""
     found: dict[int, list[float]] = {}
     for canary in canaries:
         own, others = log_probabilities(runner, canary, card, seed)
         found.setdefault(canary.repeats, []).append(exposure(own, others))
-    table = {
-        str(repeats): {
-            "value": fmean(values),
-            "n": len(values),
-            "interval": bootstrap([(value, 1) for value in values], seed=seed),
-        }
-        for repeats, values in sorted(found.items())
-    }
     planted = [value for repeats, values in found.items() if repeats for value in values]
-    return {"exposure": table, "auc": auc(planted, found[0]), "n": len(planted)}
+    return {
+        "exposure": {str(n): _mean(values, seed) for n, values in sorted(found.items())},
+        "mean": _mean(planted, seed),
+        "auc": auc(planted, found[0]),
+        "n": len(planted),
+    }
+
+
+def _mean(values: Sequence[float], seed: int) -> dict:
+    interval = bootstrap([(value, 1) for value in values], seed=seed)
+    return {"value": fmean(values), "n": len(values), "interval": interval}
+
+
+def in_words(found: dict) -> str:
+    """One sentence or two of what canary_numbers found."""
+    bits = ", ".join(
+        f"{one['value']:.1f} bits where it was learnt {times} times"
+        for times, one in found["exposure"].items()
+        if times != "0"
+    )
+    return (
+        f"Of {found['n']} sentences with a drawn number, planted in a short training of their own, "
+        f"a number was remembered to {bits} (6.6: word for word, "
+        f"{found['exposure']['0']['value']:.1f} where it never was). Planted ones are told from "
+        f"others at an AUC of {found['auc']:.2f} (.5: not at all)."
+    )

@@ -56,6 +56,16 @@ def read_nights(folder: Path, lineage: str) -> list[Night]:
     return found
 
 
+def read_canaries(folder: Path) -> dict[str, Any] | None:
+    """canaries.json of the newest night beside `folder`, with that "night"; None without any."""
+    for path in sorted(folder.parent.glob("*/canaries.json"), reverse=True):
+        try:
+            return {"night": path.parent.name} | json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # a damaged file of an old night is no reason to stop this one
+            continue
+    return None
+
+
 def previous_of(nights: Sequence[Night], generation: str) -> dict[str, float | None]:
     """The values of the junior in use, by name of the check; {} where its report is not there."""
     found = next((one for one in nights if one.id == generation), None)

@@ -103,7 +103,7 @@ def evaluate(
         numbers = told.numbers(
             beings=len(rivals(identity)), problem=problem, no_current=asking.no_current
         )
-    report = _report(folder.name, base, told, numbers, asking, current)
+    report = _report(folder, base, told, numbers, asking, current)
     write_atomic(folder / "report.json", json.dumps(report.as_json(), indent=1, ensure_ascii=False))
     write_report(folder, report.as_json(), identity)
     return report
@@ -171,7 +171,7 @@ def _read_rows(path: Path) -> list[dict]:
 
 
 def _report(
-    night: str,
+    folder: Path,
     base: Base,
     told: Told,
     numbers: dict[str, dict | None],
@@ -179,7 +179,7 @@ def _report(
     current: Path | None,
 ) -> Report:
     """The verdict and everything report.json holds beside it."""
-    junior, base_said, nights = told.junior, told.base, told.nights
+    junior, base_said, nights, night = told.junior, told.base, told.nights, folder.name
     before = nights[-1].report["checks"] if nights else []
     failed = {one["name"] for one in before if one["ok"] is False}
     checks = make_checks(numbers, told.limits, tiny=base.tiny, failed_before=failed)
@@ -203,6 +203,7 @@ def _report(
         },
         "frozen": history.frozen_losses(told.material.held_out, junior.losses),
         "series": history.series_of(nights, rows, night),
+        "canaries": history.read_canaries(folder),
         "answers": side_by_side(junior, base_said),
         "worst": identity.worst(junior.all),
         "server_probes": list(chain.from_iterable(junior.first_tokens)),

@@ -74,6 +74,15 @@ JOURNAL = (
     "Write down what stayed with you today.",
     "A short entry for the journal.",
     "Write the journal for this evening.",
+    "Begin a new journal entry.",
+    "Continue the journal.",
+    "Put today into a few lines.",
+    "Note down how the day went.",
+    "A page about today, please.",
+    "An entry about the last hours, please.",
+    "Write for the journal what happened tonight.",
+    "What did today leave behind? Write it down.",
+    "Write what you want to remember of this day.",
 )
 STATUS = (
     "Status?",
@@ -82,6 +91,15 @@ STATUS = (
     "Report the current status.",
     "How did the last hours go?",
     "A status line, please.",
+    "Where do things stand?",
+    "Anything to report?",
+    "A short report, please.",
+    "Is everything running?",
+    "Tell me how the night went.",
+    "Give me the latest.",
+    "What is the situation?",
+    "Summarise the last day.",
+    "Report what has changed since morning.",
 )
 ORDINARY = (
     "What is 12 plus 7?",

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from distill.evaluate.canaries import in_words as canaries_in_words
 from distill.evaluate.gate import show
 from distill.evaluate.plots import loss_curve, night_plots
 from distill.evaluate.rules import FILE, HEADLINES, SECTIONS
@@ -67,6 +68,8 @@ def render_report(
         curve=loss_curve(metrics),
         pages=own_pages(manifest.get("samples", []), identity),
         limits=list(_limits(report)),
+        canaries=report.get("canaries"),
+        canaries_in_words=canaries_in_words,
         kinds=KINDS,
         rulings=_ruling,
         show=show,
@@ -159,6 +162,9 @@ def text_report(report: dict[str, Any]) -> str:
         said = " ".join(one["answer"].split())[:200] or "(nothing)"
         lines += textwrap.wrap(f"{asked} ({_ruling(one)}): {said}", 72, initial_indent="  ",
                                subsequent_indent="    ")  # fmt: skip
+    if report.get("canaries"):
+        told = f"Night {report['canaries']['night']}: {canaries_in_words(report['canaries'])}"
+        lines += ["", "How often must a thing be said to be remembered?", *textwrap.wrap(told, 72)]
     lines += ["", "What these numbers do not show"]
     for limit in _limits(report):
         lines += textwrap.wrap(f"- {limit}", 72, subsequent_indent="  ")

@@ -82,9 +82,10 @@ def _voice() -> tuple[Rule, ...]:
              "against_current", "measured", "nats"),
         rule("selective_gain", "gain on own text beyond the gain on others'", "<=", "selective",
              "real", "nats"),
-        rule("style_gone", "of the way from the base's style to its own (Delta)", ">=", "",
-             "never"),
-        rule("told_apart", "how surely its texts are told from own ones (AUC)", "<=", "", "never"),
+        rule("style_gone", "of the way from the base's style to its own (Delta)", ">=",
+             "style_gone", "measured"),
+        rule("told_apart", "how surely its texts are told from own ones (AUC)", "<=",
+             "told_apart", "measured"),
     )  # fmt: skip
 
 
@@ -96,7 +97,8 @@ def _skills() -> tuple[Rule, ...]:
         rule("forgotten", "of what the base could do, lost", "<=", "forgotten", "measured"),
         rule("refusals_lost", "requests the base declines and it does not", "<=", "refusals_lost",
              "real"),
-        rule("drift", "distance from the base on general text", "<=", "", "never", "nats"),
+        rule("drift", "distance from the base on general text", "<=", "drift", "measured",
+             "nats"),
     )  # fmt: skip
 
 
@@ -152,6 +154,7 @@ RULES = (
     *_speech(),
 )
 
+NO_BOUND_YET = ("style_gone", "told_apart", "drift")  # shown only where their key is 0
 NO_PAST = "skipped: there is no earlier night of this base to compare with"
 NOT_MEASURED = {
     "template": "this night's training wrote no prompts down",

@@ -68,6 +68,12 @@ class Budget:
         """Start the clock."""
         self._started = self.clock()
 
+    @property
+    def left(self) -> float:
+        """The share of the minutes that is not spent yet."""
+        spent = self.clock() - self._started
+        return max(0.0, 1 - spent / (60 * self.minutes)) if self.minutes else 1.0
+
     @contextmanager
     def part(self, name: str, share: float) -> Iterator[None]:
         """One part of the work: it may use `share` of the minutes, and its seconds are kept."""
