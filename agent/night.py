@@ -24,7 +24,14 @@ from distill.base import resolve_base
 from distill.base.replay import replay_path
 from memory.crash import reach
 from memory.db import Database, open_database, transaction
-from memory.errors import BaseMissingError, BusyError, JuniorError, StageError, UserError
+from memory.errors import (
+    BaseMissingError,
+    BusyError,
+    ConfigError,
+    JuniorError,
+    StageError,
+    UserError,
+)
 from memory.files import clear_temporary, make_private_dir, write_atomic
 
 STAGES = ("ingest", "curate", "train", "export", "evaluate", "release")
@@ -167,10 +174,26 @@ def _resumed(config: Config, only: str, progress, lock, stop) -> Night | None:
         db.close()
         return None
     night_id = rows[0]["id"]
-    frozen = load_config(config.home, frozen=config.nights_path / night_id / "config.json")
-    db["nights"].update(night_id, {"verdict": "running", "pid": os.getpid()})
+    frozen = _thaw(config, db, night_id, only)
+    if frozen:
+        db["nights"].update(night_id, {"verdict": "running", "pid": os.getpid()})
     db.close()
-    return Night(night_id, frozen, progress, lock, stop)
+    return Night(night_id, frozen, progress, lock, stop) if frozen else None
+
+
+def _thaw(config: Config, db: Database, night_id: str, only: str) -> Config | None:
+    """The configuration a night was begun with; None where this version cannot read it.
+
+    An update in mid-night may have taken a key away: that night has failed, and a new one begins.
+    """
+    try:
+        return load_config(config.home, frozen=config.nights_path / night_id / "config.json")
+    except ConfigError as error:
+        if only:
+            raise
+        reason = f"begun by another version of Junior: {error}"
+        db["nights"].update(night_id, {"verdict": "failed", "reason": reason, "pid": None})
+        return None
 
 
 def _run_stages(night: Night, names: tuple[str, ...]) -> NightResult:

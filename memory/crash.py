@@ -33,6 +33,9 @@ POINTS = (*(point for stage in FILES for point in _points(stage)), "night.unfini
 
 
 def reach(point: str) -> None:
-    """Ends the process as `kill -9` would, where $JUNIOR_CRASH_AT names this point."""
+    """Ends the process as `kill -9` would, where $JUNIOR_CRASH_AT names this point.
+
+    By another signal where $JUNIOR_CRASH_BY names one, such as SIGSEGV.
+    """
     if os.environ.get("JUNIOR_CRASH_AT") == point:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[os.environ.get("JUNIOR_CRASH_BY", "SIGKILL")])
