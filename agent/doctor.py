@@ -79,7 +79,7 @@ def _gpu(config: Config) -> Iterator[Check]:
     """
     from distill.train.paths import memory_plan, paths
 
-    name, total, capability = _ask_driver()
+    name, total, capability, gpus = _ask_driver()
     if capability is None:
         tiny = config.base.name == "tiny"
         yield _check("GPU", tiny, name,
@@ -89,27 +89,28 @@ def _gpu(config: Config) -> Iterator[Check]:
     for part, path in paths(capability).items():
         yield _check(f"training: {part}", True, path, "")
     try:
-        plan = memory_plan(config.base.name, config.base.revision, config.train, total)
+        plan = memory_plan(config.base.name, config.base.revision, config.train, total, gpus)
         yield _check("training: memory", True, plan, "")
     except UserError as error:
         advice = "set train.vram_budget_gb, or take a smaller base (`junior base list`)"
         yield _check("training: memory", False, str(error), advice)
 
 
-def _ask_driver() -> tuple[str, float, tuple[int, int] | None]:
-    """(name or why there is none, bytes of memory, compute capability) of the first GPU."""
+def _ask_driver() -> tuple[str, float, tuple[int, int] | None, int]:
+    """(name or why there is none, its bytes, its compute capability, how many) of the GPUs."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return "none (no NVIDIA driver)", 0.0, None
+        return "none (no NVIDIA driver)", 0.0, None, 1
     query = ["--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"]
     answer = subprocess.run([tool, *query], capture_output=True, text=True, timeout=20)
     try:
-        name, total, capability = answer.stdout.splitlines()[0].split(", ")
+        cards = answer.stdout.splitlines()
+        name, total, capability = cards[0].split(", ")
         major, minor = capability.split(".")
-        return name, float(total) * 2**20, (int(major), int(minor))
+        return name, float(total) * 2**20, (int(major), int(minor)), len(cards)
     except (IndexError, ValueError):
         said = (answer.stderr or answer.stdout).strip().splitlines()[:1]
-        return f"the driver does not answer: {said[0] if said else 'no word'}", 0.0, None
+        return f"the driver does not answer: {said[0] if said else 'no word'}", 0.0, None, 1
 
 
 def _base(config: Config) -> Iterator[Check]:

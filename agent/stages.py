@@ -84,10 +84,15 @@ def plain_by_base(config: Config, folder: Path) -> "PlainByBase":
 
 def train(config: Config, folder: Path, tell: Tell) -> str:
     """Rows -> adapter/; resumes from the newest whole checkpoint."""
+    from distill.train import launch
     from distill.train import train as fit
 
     base = resolve_base(config.base.name, config.base.revision)
     settings, window = config.train, config.schedule.window_minutes
+    if launch.is_launched():
+        fit = launch.recorded(fit)
+    elif (count := launch.processes_for(settings, base)) > 1:
+        launch.run(count, "agent.child", ["train", str(config.home), folder.name], folder)
     return str(
         fit(folder, base, settings, seed=settings.seed, progress=tell, window_minutes=window)
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 from distill.tokens import Record, tokenise, tokenise_raw
 from distill.tokens.cache import TokenCache, cache_file
 from distill.train.checkpoints import clear_after, newest_whole
-from distill.train.ranks import is_first, processes, wait_for_all
+from distill.train.launch import SMALLER, note_smaller, times_smaller
+from distill.train.ranks import agree, is_first, join, processes, wait_for_all
 from distill.train.recipes import NOT_IN_RESULT, TrainConfig, for_base, recipe_hash
 from distill.train.window import Window
 from memory.errors import StageError, UserError
@@ -81,11 +82,13 @@ def train(
         progress = lambda line: None  # noqa: E731
     threads = prepare_environment(config.threads)
     progress({"threads": threads.as_json(), "recipe": config.recipe})
-    write_atomic(folder / RECIPE, json.dumps({"hash": recipe_hash(config)} | asdict(config)))
+    if is_first():
+        frozen = {"hash": recipe_hash(config)} | asdict(config)
+        write_atomic(folder / RECIPE, json.dumps(frozen))
     clock = Window(folder, window_minutes)
     import torch
 
-    smaller = 0
+    smaller = times_smaller(folder)
     while True:
         try:
             return _train(folder, base, config, seed, fingerprint, progress, clock, smaller)
@@ -100,6 +103,9 @@ def train(
                     f" {config.vram_budget_gb:g}, whatever the pack length and with every layer"
                     " recomputed: take a smaller base"
                 ) from error
+            note_smaller(folder, smaller)
+            if processes() > 1:  # the others wait for this one: all begin again (launch.run)
+                raise StageError("train: out of GPU memory in one of several processes") from error
         progress({"out_of_memory": smaller})
         torch.cuda.empty_cache()
 
@@ -110,12 +116,13 @@ def _train(
     """One try; `smaller` counts how often memory has run out before."""
     from transformers import set_seed
 
-    from distill.train import adapter, attention, precision
+    from distill.train import adapter, attention, precision, sharding
     from distill.train.importance import Importance
     from distill.train.parity import write_parity
     from distill.train.trainer import Watch, build_trainer, measure_held_out, use_plan
 
     machine = precision.detect_precision(config.levers)
+    join(machine.on_gpu)
     precision.repeat_heads_on(machine.capability)
     precision.cap_memory(config.vram_budget_gb)
     precision.project_loss_positions_only()
@@ -126,10 +133,13 @@ def _train(
 
     set_seed(seed)
     how = attention.choose(machine, config)
-    model = adapter.load_quantised(base, machine, how, cached="cache" in config.levers)
+    shards, cached = work.fit.shards, "cache" in config.levers
+    model = adapter.load_quantised(base, machine, how, cached=cached, shards=shards)
     model = adapter.add_adapter(model, config, start and start.adapter)
+    if shards > 1:
+        sharding.shard(model, machine.device)
     checkpoints = make_private_dir(folder / "checkpoints")
-    checkpoint, facts = newest_whole(checkpoints, fingerprint) or (None, {})
+    checkpoint, facts = agree(newest_whole(checkpoints, fingerprint) or (None, {}))
     if is_first():
         clear_after(checkpoints, checkpoint)
     watch = Watch(folder, config, work.plan, fingerprint, facts, progress)
@@ -145,11 +155,11 @@ def _train(
 
     adapter_sha256, moved = _write_moved(folder, trainer, base, before)
     summary = _summary(trainer, watch, facts.get("step"), adapter_sha256)
+    write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
     wait_for_all()
     if not is_first():
         return summary
     importance.write(folder / "adapter")
-    write_parity(folder, trainer, tokenizer, read_rows(folder / "held_out.jsonl"), config)
     record = asdict(summary) | {
         "plan": asdict(plan),
         "tokens_per_cpu_second": round(watch.tokens_per_cpu_second, 1),
@@ -160,7 +170,8 @@ def _train(
     record |= _circumstances(work, base, machine, seed) | {"fingerprint": fingerprint}
     write_atomic(folder / DONE, json.dumps(record, indent=1))
     shutil.rmtree(checkpoints)
-    clock.path.unlink(missing_ok=True)
+    for path in (clock.path, folder / SMALLER):
+        path.unlink(missing_ok=True)
     return summary
 
 
@@ -251,12 +262,12 @@ def prepare(folder, base, config, seed, tokenizer, machine, clock: Window, small
     rows = read_rows(folder / "train.jsonl")
     records = read_records(rows, folder, tokenizer, config, limit, counts, tokens)
     cold = packing.total_tokens(records, config)
-    start = warm.choose(folder, base, config, clock, cold, rows)
+    start = agree(warm.choose(folder, base, config, clock, cold, rows))
     if start:
         rows, config = warm.rows_and_config(start, rows, config, seed)
         records = read_records(rows, folder, tokenizer, config, limit, Counter(), tokens)
-    fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller)
-    length = packing.pack_length(records, config, fit.pack_length)
+    fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller, processes())
+    length = packing.pack_length(records, config, fit.pack_length, processes())
     raw = raw_packs(rows, tokenizer, config, length, seed)
     packs = packing.in_order(raw, packing.pack(records, length, seed), config, seed)
     held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed, limit, tokens)

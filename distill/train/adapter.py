@@ -8,6 +8,7 @@ from pathlib import Path
 
 from distill.train.checkpoints import read_seal, seal
 from distill.train.precision import Precision, keep_weights_as_packed
+from distill.train.ranks import is_first, local_rank, wait_for_all
 from distill.train.recipes import TrainConfig
 from memory.errors import ModelFileError, StageError
 from memory.files import cache_path, make_private_dir, sha256_file, write_atomic
@@ -27,27 +28,38 @@ def load_tokenizer(base):
         raise _broken(base, error) from error
 
 
-def load_quantised(base, precision: Precision, attention: str = "sdpa", cached: bool = False):
+def load_quantised(
+    base,
+    precision: Precision,
+    attention: str = "sdpa",
+    cached: bool = False,
+    shards: int = 1,
+):
     """The base with its linear layers in double-quantised NF4 (QLoRA, arXiv 2305.14314).
 
     The rest is in `precision.dtype`. No k-bit preparation: that upcasts the tied embedding,
     622 MB of a 3B, for nothing. `cached` keeps a large base quantised on disk for later nights.
+    One to be split over `shards` GPUs comes into main memory, kept in a dtype that FSDP can hold.
     Raises ModelFileError for a folder that is no whole model.
     """
-    folder = nf4_folder(base, precision.dtype)
+    folder = nf4_folder(base, precision.dtype, shards)
     cached = cached and weights_bytes(base.path) > WORTH_CACHING
+    if not is_first():  # what the first quantises is there for the others
+        wait_for_all()
     if cached and read_seal(folder):
-        model = _load(base, folder, precision, attention)
+        model = _load(base, folder, precision, attention, shards)
     else:
-        model = _load(base, base.path, precision, attention)
+        model = _load(base, base.path, precision, attention, shards)
         if cached:
             keep_quantised(model, folder)
+    if is_first():
+        wait_for_all()
     model.config.use_cache = False  # packs stay isolated only without a cache
     keep_weights_as_packed(model)
     return model
 
 
-def _load(base, folder: Path, precision: Precision, attention: str):
+def _load(base, folder: Path, precision: Precision, attention: str, shards: int = 1):
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -58,8 +70,9 @@ def _load(base, folder: Path, precision: Precision, attention: str):
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_quant_storage=dtype if shards > 1 else torch.uint8,
     )
-    place = int(os.environ.get("LOCAL_RANK", "0")) if precision.on_gpu else "cpu"
+    place = local_rank() if precision.on_gpu and shards == 1 else "cpu"
     try:
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -81,10 +94,11 @@ def _load(base, folder: Path, precision: Precision, attention: str):
     return model
 
 
-def nf4_folder(base, dtype: str) -> Path:
+def nf4_folder(base, dtype: str, shards: int = 1) -> Path:
     """Where the quantised base lies: by lineage, dtype and the libraries that wrote it."""
     made_by = "-".join(version(name) for name in ("transformers", "bitsandbytes"))
-    return cache_path() / "nf4" / f"{base.lineage}-{dtype}-{made_by}"
+    kept = "-to-split" if shards > 1 else ""
+    return cache_path() / "nf4" / f"{base.lineage}-{dtype}{kept}-{made_by}"
 
 
 def weights_bytes(folder: Path) -> int:

@@ -53,7 +53,7 @@ class Projection:
         if self._dense is not None and self._dense.dtype == dtype:
             return self._dense
         packed = self.layer.base_layer.weight
-        state = getattr(packed, "quant_state", None)
+        state = getattr(self.layer.base_layer, "quant_state", None)  # FSDP's weights have lost it
         dense = packed if state is None else bitsandbytes.functional.dequantize_4bit(packed, state)
         dense = dense.to(dtype)
         self._dense = dense if self.keep else None
@@ -151,7 +151,8 @@ def make_lean(model, dtype: str) -> int:
     layers = [
         m for m in model.modules() if isinstance(m, LoraLayer) and not any(m.use_dora.values())
     ]
-    on_cpu = next(model.parameters()).device.type == "cpu"
+    split = any(hasattr(p, "device_mesh") for p in model.parameters())
+    on_cpu = next(model.parameters()).device.type == "cpu" and not split
     keep = on_cpu and sum(m.in_features * m.out_features for m in layers) < KEEP_UNPACKED
     dtype, found = getattr(torch, dtype), {}
     for layer in layers:

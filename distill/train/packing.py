@@ -25,12 +25,12 @@ class Plan:
     tokens: int = 0
 
 
-def pack_length(records: list[Record], config: TrainConfig, most: int) -> int:
-    """Tokens a pack: at most `most`, fewer where an update is smaller than a pack.
+def pack_length(records: list[Record], config: TrainConfig, most: int, processes: int = 1) -> int:
+    """Tokens a pack: at most `most`, fewer where an update is less than a pack for each process.
 
     Never shorter than the longest record: best-fit packing truncates in silence.
     """
-    return max(longest(records), min(most, _update(records, config)))
+    return max(longest(records), min(most, _update(records, config) // processes))
 
 
 def longest(records: list[Record]) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distill.release.prompts import CONVERSATIONS
 from distill.tokens import FIXED_DATE, IGNORE, tokenise
+from distill.train.ranks import is_first
 from memory.files import write_atomic
 
 PARITY = "parity.json"
@@ -21,7 +22,8 @@ def write_parity(folder: Path, trainer, tokenizer, rows: list[dict], config) -> 
     """
     predicted = list(_predictions(trainer, tokenizer, rows, config))
     found = {"prompts": _prompts(tokenizer), "rows": predicted}
-    write_atomic(folder / PARITY, json.dumps(found, ensure_ascii=False) + "\n")
+    if is_first():  # of a base that is split every process has to ask, too
+        write_atomic(folder / PARITY, json.dumps(found, ensure_ascii=False) + "\n")
 
 
 def _prompts(tokenizer) -> list[dict]:

@@ -36,8 +36,10 @@ def paths(capability: tuple[int, int] | None) -> dict[str, str]:
     }
 
 
-def memory_plan(name: str, revision: str, config: TrainConfig, total_bytes: float) -> str:
-    """What `vram_budget_gb` (or the whole card) buys for this base, in a sentence.
+def memory_plan(
+    name: str, revision: str, config: TrainConfig, total_bytes: float, gpus: int = 1
+) -> str:
+    """What `vram_budget_gb` (or the whole card) buys for this base on each GPU, in a sentence.
 
     The shape is that of the base in the cache, else of the ones known by name. Raises UserError
     where the budget is too small for it.
@@ -52,7 +54,9 @@ def memory_plan(name: str, revision: str, config: TrainConfig, total_bytes: floa
     budget = config.vram_budget_gb or total_bytes / 1e9
     if total_bytes:
         budget = min(budget, total_bytes / 1e9)
-    return f"within {budget:.1f} GB: {vram.fit(shape, config, budget)}"
+    gpus = config.processes or gpus
+    each = f" on each of {gpus} GPUs" if gpus > 1 else ""
+    return f"within {budget:.1f} GB{each}: {vram.fit_on(shape, config, budget, 0, gpus)}"
 
 
 class _Unfetched:

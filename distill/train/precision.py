@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -21,12 +21,16 @@ ONE_GPU = {"CUDA_VISIBLE_DEVICES": "0"}
 
 @dataclass(frozen=True)
 class Precision:
-    """Where and in what training computes; `dtype` is bfloat16, float16 or float32."""
+    """Where and in what training computes; `dtype` is bfloat16, float16 or float32.
+
+    `memory_gb` is what the smallest GPU here has, in 10^9 bytes; 0 where nobody asked.
+    """
 
     device: str
     dtype: str
     reason: str
     capability: tuple[int, int] | None = None
+    memory_gb: float = 0.0
 
     @property
     def on_gpu(self) -> bool:
@@ -59,14 +63,17 @@ def choose_precision(capability: tuple[int, int] | None) -> Precision:
 
 
 def detect_precision(levers: tuple[str, ...] = ()) -> Precision:
-    """`choose_precision` for the first GPU that CUDA shows here; without one, for this processor.
+    """`choose_precision` for the oldest GPU that CUDA shows here; without one, for this processor.
 
-    A CPU multiplies in bfloat16 where it has AVX512-BF16 and `levers` name it.
+    Several that train together compute in one dtype. A CPU multiplies in bfloat16 where it has
+    AVX512-BF16 and `levers` name it.
     """
     import torch
 
     if torch.cuda.is_available():
-        return choose_precision(torch.cuda.get_device_capability(0))
+        gpus = [torch.cuda.get_device_properties(n) for n in range(torch.cuda.device_count())]
+        found = choose_precision(min((gpu.major, gpu.minor) for gpu in gpus))
+        return replace(found, memory_gb=min(gpu.total_memory for gpu in gpus) / 1e9)
     if "bfloat16" in levers and torch.cpu._is_avx512_bf16_supported():
         return Precision("cpu", "bfloat16", "no GPU; the processor has AVX512-BF16")
     return choose_precision(None)
@@ -75,10 +82,11 @@ def detect_precision(levers: tuple[str, ...] = ()) -> Precision:
 def prepare_environment(threads: int = 0) -> Threads:
     """Takes the process offline and sets its threads; call before torch is imported.
 
-    `threads` 0 means every core this process may use. Variables that are set are left alone,
-    but for those that keep it offline.
+    `threads` 0 means every core this process may use, shared with those that train with it.
+    Variables that are set are left alone, but for those that keep it offline.
     """
-    threads = threads or len(os.sched_getaffinity(0))
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    threads = threads or max(1, len(os.sched_getaffinity(0)) // beside)
     alone = {} if "LOCAL_RANK" in os.environ else ONE_GPU
     for name, value in (ENVIRONMENT | alone).items():
         if name.startswith(("HF_", "TRANSFORMERS_")):
@@ -111,12 +119,12 @@ def _quieten_libraries() -> None:
 
 
 def cap_memory(budget_gb: float) -> None:
-    """Holds this process to `budget_gb` (10^9 bytes) of the GPU; 0 means the whole card."""
+    """Holds this process to `budget_gb` (10^9 bytes) of its GPU; 0 means the whole card."""
     import torch
 
     if budget_gb <= 0 or not torch.cuda.is_available():
         return
-    total = torch.cuda.get_device_properties(0).total_memory
+    total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, budget_gb * 1e9 / total))
 
 

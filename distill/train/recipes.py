@@ -8,8 +8,15 @@ from memory.settings import key
 
 SEVEN = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
-# how often is looked and saved, and where tokens are kept, changes no byte of an adapter
-NOT_IN_RESULT = ("checkpoint_minutes", "checkpoint_steps", "keep_checkpoints", "vram_budget_gb")
+# how often is saved, and what shares the work, changes an adapter by rounding at most
+NOT_IN_RESULT = (
+    "checkpoint_minutes",
+    "checkpoint_steps",
+    "keep_checkpoints",
+    "vram_budget_gb",
+    "processes",
+    "shard",
+)
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 LEVERS = ("bfloat16", "records", "lean", "cache")
 
@@ -86,6 +93,8 @@ class TrainConfig:
     importance_updates: int = key(0, "last updates that weigh the columns in quantising; 0 none")
     vram_budget_gb: float = key(8.0, "GPU memory to use, in 10^9 bytes; 0: the whole card")
     threads: int = key(0, "CPU threads; 0 every core")
+    processes: int = key(0, "processes that train together; 0: one a GPU, one on a CPU")
+    shard: str = key("auto", "split the base over them (FSDP): on, off, auto: if none holds it")
     preference: str = key("off", "on: own sentences against sampled slips, by DPO after SFT")
     seed: int = key(0, "of every draw a night makes: rows, order, dropout, probes")
 
@@ -101,6 +110,10 @@ class TrainConfig:
             raise ValueError(f"levers {sorted(unknown)} are not known (known: {', '.join(LEVERS)})")
         if self.preference not in ("off", "on"):
             raise ValueError(f"preference must be off or on, found {self.preference!r}")
+        if self.shard not in ("auto", "on", "off"):
+            raise ValueError(f"shard must be on, off or auto, found {self.shard!r}")
+        if self.processes < 0 or (self.processes > 1 and self.preference == "on"):
+            raise ValueError(f"processes must be 0 or 1 with preference, not {self.processes}")
         for name in ("r", "alpha", "learning_rate", "epochs", "tokens_per_update", "pack_length"):
             value = getattr(self, name)
             if value != -1 and value <= 0:

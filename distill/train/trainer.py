@@ -9,7 +9,7 @@ from pathlib import Path
 from distill.train.checkpoints import keep_newest, seal
 from distill.train.packing import Plan
 from distill.train.precision import Precision
-from distill.train.ranks import is_first, processes, wait_for_all
+from distill.train.ranks import agree, is_first, total, wait_for_all
 from distill.train.recipes import TrainConfig
 from memory.errors import StageError
 from memory.files import write_atomic
@@ -47,6 +47,7 @@ class Watch:
         self.skipped = facts.get("skipped", 0)
         self._skipped_in_a_row = self._skipped_at_log = 0
         self.deadline: float | None = None  # on time.monotonic's clock
+        self.is_late = False  # the window's end has come: training stops with what it has learnt
         self._measuring = 0.0
         self._tokens_before = self.tokens
         self._started = self._saved = time.monotonic()
@@ -81,10 +82,12 @@ class Watch:
             self._write({"step": 0, "loss": None, "learning_rate": 0.0})
 
     def count(self, batches: list[dict]) -> None:
-        """Adds the packs of one update: all their tokens, and those with loss."""
-        for batch in batches:
-            self.tokens += batch["input_ids"].numel()
-            self.loss_tokens += int((batch["labels"][:, 1:] != -100).sum())
+        """Adds the packs of one update, everybody's: all their tokens, and those with loss."""
+        tokens = sum(batch["input_ids"].numel() for batch in batches)
+        with_loss = sum(int((batch["labels"][:, 1:] != -100).sum()) for batch in batches)
+        tokens, with_loss = total(tokens, with_loss)
+        self.tokens += tokens
+        self.loss_tokens += with_loss
 
     def _measure(self) -> float | None:
         begin, cpu = time.monotonic(), time.process_time()
@@ -108,19 +111,15 @@ class Watch:
                 " another base can"
             )
 
-    @property
-    def is_late(self) -> bool:
-        """Whether the window's end has come: training stops with what it has learnt."""
-        late = self.deadline is not None and time.monotonic() >= self.deadline
-        return late and processes() == 1  # several would have to agree at every update
-
     def step_done(self, step: int) -> tuple[bool, bool]:
-        """After an update: (a line of metrics is due, a checkpoint is due)."""
+        """After an update: (a line of metrics is due, a checkpoint is due), the same everywhere."""
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        minutes = (time.monotonic() - self._saved) / 60
+        by_time = self.config.checkpoint_minutes and minutes >= self.config.checkpoint_minutes
+        self.is_late, by_time = agree((late, by_time))
         if step in self.points or (self.is_late and self.held_out_loss is not None):
             self._measure()
         by_count = self.config.checkpoint_steps and step % self.config.checkpoint_steps == 0
-        minutes = (time.monotonic() - self._saved) / 60
-        by_time = self.config.checkpoint_minutes and minutes >= self.config.checkpoint_minutes
         save = bool(by_count or by_time) and step < self.plan.steps
         return step in self.points or step == self.plan.steps, save
 

@@ -98,14 +98,19 @@ class Needs:
 
 @dataclass(frozen=True)
 class Fit:
-    """Tokens a pack, how many layers are recomputed, and what that needs."""
+    """Tokens a pack, how many layers are recomputed, over how many GPUs; what each then needs."""
 
     pack_length: int
     recomputed: int
     needs: Needs
+    shards: int = 1
 
     def __str__(self) -> str:
-        return f"packs of {self.pack_length:,}, {self.recomputed} layers recomputed: {self.needs}"
+        over = f", the base split over {self.shards}" if self.shards > 1 else ""
+        return (
+            f"packs of {self.pack_length:,}, {self.recomputed} layers recomputed{over}:"
+            f" {self.needs}"
+        )
 
 
 def read_shape(folder: Path) -> Shape:
@@ -174,11 +179,13 @@ def needed(
     width: int = 2,
     on_gpu: bool = True,
     loss_share: float = 0.5,
+    shards: int = 1,
 ) -> Needs:
     """Bytes a training step of one pack of `tokens` needs at its height.
 
     `width` is bytes of a matrix entry (2, or 4 for a CPU without bfloat16). On a CPU the base is
-    held unpacked too where it is small, and AdamW keeps both moments in float32.
+    held unpacked too where it is small, and AdamW keeps both moments in float32. Of a base split
+    over `shards` GPUs each has its part, and two layers whole: the one computed and the next.
     """
     from distill.train.attention import LONGEST_BY_HAND
     from distill.train.lean import KEEP_UNPACKED
@@ -189,7 +196,10 @@ def needed(
     kept = (shape.layers - recomputed) * one + (one if recomputed else 0)
     largest = max(a * b for a, b in shape.inputs().values()) * width
     unpacked = "lean" in config.levers and not on_gpu and shape.linear_entries < KEEP_UNPACKED
-    weights = shape.linear_entries * NF4 + shape.embedding_entries * width
+    unpacked = unpacked and shards == 1
+    gathered = 2 * shape.linear_entries / shape.layers if shards > 1 else 0
+    packed = (shape.linear_entries / shards + gathered) * NF4
+    weights = packed + shape.embedding_entries * width
     small_state = on_gpu and config.optimizer in ("auto", "paged_adamw_8bit")
     scored = tokens * loss_share
     tile = min(HEAD_TILE[0], scored) * HEAD_TILE[1] * width
@@ -204,7 +214,9 @@ def needed(
     )
 
 
-def fit(shape: Shape, config: TrainConfig, budget_gb: float, *, shortest: int = 0) -> Fit:
+def fit(
+    shape: Shape, config: TrainConfig, budget_gb: float, *, shortest: int = 0, shards: int = 1
+) -> Fit:
     """The pack length and recomputation that `budget_gb` (10^9 bytes; 0: no limit) buys on a GPU.
 
     The longest pack up to `pack_length` that recomputes least: a shorter one is taken where it
@@ -214,12 +226,13 @@ def fit(shape: Shape, config: TrainConfig, budget_gb: float, *, shortest: int = 
     choices = []
     for length in lengths(config, shortest):
         for count in recomputations(shape, config):
-            found = Fit(length, count, needed(shape, config, length, count))
+            needs = needed(shape, config, length, count, shards=shards)
+            found = Fit(length, count, needs, shards)
             if not budget_gb or found.needs.total <= budget_gb * 1e9:
                 choices.append(found)
                 break
     if not choices:
-        least = needed(shape, config, max(SHORTEST, shortest), shape.layers)
+        least = needed(shape, config, max(SHORTEST, shortest), shape.layers, shards=shards)
         raise UserError(
             f"train.vram_budget_gb = {budget_gb:g}: this base needs at least {least};"
             " take a smaller base, or a larger GPU"
@@ -231,19 +244,22 @@ def fit(shape: Shape, config: TrainConfig, budget_gb: float, *, shortest: int = 
     return min(wanted, key=lambda c: (round(cost[c] / 0.05), -c.pack_length))
 
 
-def fit_for(shape: Shape, config: TrainConfig, machine, longest: int, smaller: int = 0) -> Fit:
+def fit_for(
+    shape: Shape, config: TrainConfig, machine, longest: int, smaller: int = 0, processes: int = 1
+) -> Fit:
     """`fit` on a GPU; on a CPU whatever is configured, since main memory is no such limit.
 
     After memory has run out `smaller` times the pack is halved as often as the longest record
-    allows, then every layer is recomputed: slower, and never a failed night.
+    allows, then every layer is recomputed: slower, and never a failed night. Of `processes`, each
+    with a GPU, every one holds the whole base where it fits; else they split it.
     """
     width = 4 if machine.dtype == "float32" else 2
     if machine.on_gpu:
-        found = fit(shape, config, config.vram_budget_gb, shortest=longest)
+        found = fit_on(shape, config, budget_on(machine, config), longest, processes)
     else:
         count = shape.layers if config.recompute == "on" else 0
         needs = needed(shape, config, config.pack_length, count, width=width, on_gpu=False)
-        found = Fit(config.pack_length, count, needs)
+        found = Fit(config.pack_length, count, needs, processes if config.shard == "on" else 1)
     steps = lengths(replace(config, pack_length=found.pack_length), longest)
     length = steps[min(smaller, len(steps) - 1)]
     count = shape.layers if smaller >= len(steps) else found.recomputed
@@ -252,8 +268,27 @@ def fit_for(shape: Shape, config: TrainConfig, machine, longest: int, smaller: i
             f"train: out of GPU memory within train.vram_budget_gb = {config.vram_budget_gb:g},"
             f" even with packs of {length} tokens and every layer recomputed: take a smaller base"
         )
-    needs = needed(shape, config, length, count, width=width, on_gpu=machine.on_gpu)
-    return Fit(length, count, needs)
+    needs = needed(
+        shape, config, length, count, width=width, on_gpu=machine.on_gpu, shards=found.shards
+    )
+    return Fit(length, count, needs, found.shards)
+
+
+def budget_on(machine, config: TrainConfig) -> float:
+    """GB (10^9 bytes) of a GPU that training may use: as configured, and no more than it has."""
+    limits = [gb for gb in (config.vram_budget_gb, machine.memory_gb) if gb]
+    return min(limits, default=0.0)
+
+
+def fit_on(shape: Shape, config: TrainConfig, budget_gb: float, longest: int, gpus: int) -> Fit:
+    """`fit` with the whole base on each GPU, or split over them. Raises UserError."""
+    split = {"on": (gpus,), "off": (1,)}.get(config.shard, sorted({1, gpus}))
+    for shards in split[:-1]:
+        try:
+            return fit(shape, config, budget_gb, shortest=longest, shards=shards)
+        except UserError:
+            continue
+    return fit(shape, config, budget_gb, shortest=longest, shards=split[-1])
 
 
 def lengths(config: TrainConfig, shortest: int) -> list[int]:

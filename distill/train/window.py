@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from distill.train.packing import Plan, with_steps
-from distill.train.ranks import agree
+from distill.train.ranks import agree, is_first, processes
 from distill.train.recipes import TrainConfig
 from memory.files import write_atomic
 
@@ -32,20 +32,26 @@ class Window:
 
         The number is kept in plan.json: a resumed run makes the same updates at the same rates.
         """
-        try:
-            steps = json.loads(self.path.read_text(encoding="utf-8"))["steps"]
-        except (OSError, ValueError, KeyError):
+        steps = agree(self._known_steps())
+        if steps is None:
             steps = plan.steps
             if self.deadline is not None:
                 left = SHARE * (self.deadline - time.monotonic())
-                room = left * measure_rate(trainer) * plan.steps / plan.tokens
+                room = left * processes() * measure_rate(trainer) * plan.steps / plan.tokens
                 steps = agree(max(1, min(plan.steps, int(room))))
-            write_atomic(self.path, json.dumps({"steps": steps}))
+            if is_first():
+                write_atomic(self.path, json.dumps({"steps": steps}))
         return with_steps(plan, min(steps, plan.steps), config)
+
+    def _known_steps(self) -> int | None:
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))["steps"]
+        except (OSError, ValueError, KeyError):
+            return None
 
 
 def measure_rate(trainer) -> float:
-    """Tokens a second of forward and backward over a few packs; nothing is learnt or drawn."""
+    """Tokens a second of this process over a few packs, both ways; nothing is learnt or drawn."""
     import torch
 
     model, tokens, begin = trainer.model, 0, 0.0
