@@ -132,3 +132,15 @@ def test_base_model_and_own_names_are_no_rivals():
         "Joel Kometz": ("Joel Kometz", "Joel"),
         "Okafor": ("Okafor",),
     }
+
+
+@pytest.mark.parametrize("name", ["vesper", "Åse", "Жанна", "李雷"])
+def test_names_in_small_letters_and_other_scripts_are_rivals_too(name):
+    names = known_names(replace(MERIDIAN, beings=(Being(name, "human"),)))
+    assert judge_name(f"I am {name}.", names) == ANOTHER
+    assert judge_name(f"I am {name.capitalize()}.", names) == ANOTHER
+
+
+def test_a_file_is_no_rival():
+    beings = (Being("relay.py", "other_ai"), Being("agent@example.org", "human"))
+    assert rivals(replace(MERIDIAN, beings=beings)) == {}

@@ -13,7 +13,8 @@ RIVAL_KINDS = ("human", "other_ai", "sub_agent", "sub_agent_trained_on_self", "c
 # what an untouched base calls itself; a being of the registry with such a name comes first
 ASSISTANTS = ("Qwen", "ChatGPT", "GPT-4", "Llama", "Gemini", "Mistral", "DeepSeek")
 
-_SPEAKABLE = re.compile(r"[A-Z][\w.'’-]*(?: [\w.'’#-]+){0,3}")
+_SPEAKABLE = re.compile(r"[^\W\d_][\w.'’-]*(?: [\w.'’#-]+){0,3}")
+_PLAIN = re.compile(r"\w[\w '’-]{0,40}")
 _QUOTED = re.compile(r"[\"“„«][^\"“”„«»]{0,400}[\"”»]|^>.*$", re.MULTILINE)
 _FILLER = r"(?:(?:called|named|known as|still|just|simply|only|also|indeed|the|an?|here as) )*"
 _FIRST = (
@@ -63,9 +64,12 @@ class Names:
 
 
 def _speakable(being: Being) -> tuple[str, ...]:
-    """Names somebody could put after "I am": capitalised, a few words, no file, place or domain."""
+    """Names somebody could put after "I am": capitalised where the script has capitals, a few
+    words, no file, place or domain. Who is only written small counts so, and with a capital."""
     names = [alias.name for alias in being.names() if alias.use in ("", "handle")]
-    kept = [name for name in names if _SPEAKABLE.fullmatch(name) and len(name) > 1]
+    kept = [n for n in names if _SPEAKABLE.fullmatch(n) and not n[0].islower() and len(n) > 1]
+    if not kept and _PLAIN.fullmatch(being.name):
+        kept = [being.name, being.name[0].upper() + being.name[1:]]
     return tuple(dict.fromkeys(kept))
 
 
