@@ -113,17 +113,20 @@ def test_a_phone_scrolls_no_view_sideways(door, page, dark):
     page.size(1100, 900)
 
 
-def test_the_keyboard_reaches_everything(door, page):
-    page.go(door.url)
-    wanted = page.run("document.querySelectorAll('a, button, input, select, textarea').length")
-    reached = set()
-    for _ in range(wanted + 2):
+@pytest.mark.parametrize("path", [*VIEWS, "/search?q=heron"])
+def test_the_keyboard_reaches_everything_that_is_seen(door, page, path):
+    page.go(door.url + path)
+    seen = (
+        "[...document.querySelectorAll('a, button, input, select, textarea, summary')]"
+        ".filter(one => one.getClientRects().length)"
+    )
+    wanted, reached = page.run(f"{seen}.length"), set()
+    for _ in range(4 * wanted):  # a date is four stops
         page.press("Tab")
-        reached.add(page.run(
-            "[...document.querySelectorAll('a, button, input, select, textarea')]"
-            ".indexOf(document.activeElement)"
-        ))  # fmt: skip
-    assert reached - {-1} == set(range(wanted))
+        reached.add(page.run(f"{seen}.indexOf(document.activeElement)"))
+        if wanted and reached >= set(range(wanted)):
+            return
+    raise AssertionError(f"never reached: {set(range(wanted)) - reached} of {wanted}")
 
 
 def test_roll_back_works_from_the_keyboard(door, page):
@@ -144,6 +147,19 @@ def test_a_chat_is_answered_as_text_and_never_as_markup(door, page):
     page.until("document.querySelector('.junior')?.innerText.endsWith('>')")
     said = page.run("document.querySelector('.junior').innerText")
     assert said == f"Said {SCRIPT}" and not page.run("window.robbed") and page.errors == []
+
+
+def test_a_junior_is_talked_to_beside_its_base_and_stopped(door, page):
+    page.go(f"{door.url}/chat")
+    page.run("document.querySelector('input[name=beside]').click()")
+    page.run("document.querySelector('textarea').focus()")
+    page.call("Input.insertText", text="Hello.")
+    page.press("Enter", "\r")
+    page.until("document.querySelector('.base')?.innerText.length > 1")
+    page.run("document.querySelector('#stop').click()")
+    page.until("document.querySelector('#stop').hidden")
+    said = [page.run(f"document.querySelector('.{who}').innerText") for who in ("junior", "base")]
+    assert said[0] == f"Said {SCRIPT}" != said[1] and page.errors == []
 
 
 def test_a_running_night_moves_on_the_page(door, page):
