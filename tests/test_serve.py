@@ -170,6 +170,20 @@ def test_the_embedded_runner_answers_by_generation(tmp_path):
     assert said["junior"].finish_reason in ("stop", "length")
 
 
+def test_a_server_of_one_model_is_asked_for_the_current_junior_alone(tmp_path):
+    config = wren_home(tmp_path, nights=("2026-11-20", "2026-11-21"))
+    with FakeLLM().running(config) as model:
+        behind = replace(config.serve, backend="openai", url=model.url)
+        with served(replace(config, serve=behind)) as door:
+            client = openai.OpenAI(base_url=f"{door.url}/v1", api_key=door.token)
+            said = [
+                client.chat.completions.create(model=name, messages=HELLO, max_tokens=4)
+                for name in ("junior:2026-11-21", "junior:2026-11-20")
+            ]
+    texts = [one.choices[0].message.content for one in said]
+    assert texts[0] == "You said: Hello there." != texts[1] and len(model.asked) == 1
+
+
 def test_a_switch_between_two_requests_drops_none(tmp_path):
     config = wren_home(tmp_path)
     errors, answered, over = [], [], threading.Event()

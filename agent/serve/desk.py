@@ -67,11 +67,13 @@ class Desk:
         name, _, generation = model.partition(":")
         if model == BASE:
             return Wanted(False, BASE)
-        if name not in (JUNIOR, REWRITE, self.config.publish.name):
+        called = self.config.publish.name
+        if name not in (JUNIOR, REWRITE, called, f"{called}-rewrite"):
             known = f"{JUNIOR}, {REWRITE}, {JUNIOR}:GENERATION, {BASE}"
             told = f"the model {model!r} does not exist; there is {known}"
             raise ApiError(404, told, "model_not_found", "model")
-        return Wanted(name == REWRITE, "" if generation == "latest" else generation)
+        rewrites = name != called and name.endswith("-rewrite")
+        return Wanted(rewrites, "" if generation == "latest" else generation)
 
     def models(self) -> list[tuple[str, int]]:
         """(name, seconds since 1970) of everything that can be asked."""
@@ -113,8 +115,9 @@ class Desk:
 
     def _backends(self, junior: Junior) -> list[tuple[Backend, str]]:
         wanted = self.config.serve.backend
-        if wanted == "openai" and junior.id != BASE:
-            return [(self.openai, self.config.serve.model or JUNIOR)]
+        if wanted == "openai":  # that server has one model: the others' files are here
+            served = self.openai, self.config.serve.model or JUNIOR
+            return [served if junior.current else (self.embedded, junior.id)]
         if wanted == "ollama" and not junior.tag and junior.id != BASE:
             told = f"{junior.id} is not published at Ollama: run `junior publish`"
             raise ApiError(503, told, "backend_unavailable")

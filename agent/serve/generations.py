@@ -22,6 +22,7 @@ class Junior:
     id: str
     tag: str
     card: str
+    current: bool = False
 
 
 class Generations:
@@ -61,7 +62,7 @@ class Generations:
             return Junior(BASE, "", "")
         for one in self.kept():
             if one.id == name or (not name and one.current):
-                return Junior(one.id, one.tag, self._card(one.id))
+                return Junior(one.id, one.tag, self._card(one.id), one.current)
         folder = night_folder(self.config.home, name) if name and "/" not in name else None
         if folder and folder.is_dir() and (folder / "export.json").exists():
             return Junior(name, "", self._card(name))
