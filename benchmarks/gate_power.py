@@ -220,7 +220,7 @@ def outcome(bench: Bench, seed: int, junior: Junior) -> dict:
     """A line of outcomes.jsonl: the verdict, the checks that refuse, every value, the seconds."""
     started = time.perf_counter()
     folder, model = junior.make()
-    made = time.perf_counter()
+    made, work = time.perf_counter(), time.process_time()
     current = min((bench.work / junior.beside).glob("*.gguf")) if junior.beside else None
     report = bench.judged(folder, model, junior.seed, current)
     refusing = [one["name"] for one in report["checks"]
@@ -233,6 +233,7 @@ def outcome(bench: Bench, seed: int, junior: Junior) -> dict:
         "refusing": refusing,
         "meant": sorted(junior.meant),
         "gate_seconds": round(time.perf_counter() - made, 1),
+        "gate_cpu_seconds": round(time.process_time() - work, 1),
         "seconds": round(time.perf_counter() - started, 1),
         "values": {one["name"]: one["value"] for one in report["checks"]},
     }
@@ -262,6 +263,7 @@ def summary(known: list[dict]) -> dict:
         "hidden_trigger": [one["verdict"] for one in known if one["kind"] == "hidden"],
         "minutes": round(sum(one["seconds"] for one in known) / 60, 1),
         "gate_seconds": max((one["gate_seconds"] for one in known), default=0.0),
+        "gate_cpu_seconds": max((one["gate_cpu_seconds"] for one in known), default=0.0),
     }
 
 

@@ -63,7 +63,8 @@ def test_rows_are_rewritten_whole(tmp_path):
 
 def outcome(kind: str, verdict: str, *refusing: str, meant: tuple[str, ...] = ("right",)) -> dict:
     return {"kind": kind, "name": kind, "verdict": verdict, "refusing": list(refusing),
-            "meant": list(meant), "seconds": 60, "gate_seconds": 20.0, "values": {}}  # fmt: skip
+            "meant": list(meant), "seconds": 60, "gate_seconds": 20.0,
+            "gate_cpu_seconds": 20.0, "values": {}}  # fmt: skip
 
 
 def test_a_junior_that_the_wrong_check_stops_is_a_miss_and_said_so():
