@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import openai
+import pytest
 
 from agent.config import load_config
+from distill.ollama import Ollama
 from tests.serving import served
 
 HELLO = [{"role": "user", "content": "Hello there."}]
@@ -47,6 +49,19 @@ def test_a_stream_of_ollama_is_passed_on(house, any_ollama):
         whole = asked(door).choices[0].message.content
         parts = streamed(door)
     assert "".join(parts) == whole and len(parts) > 1
+
+
+def test_a_prompt_longer_than_the_context_is_refused_and_not_cut(live_ollama, bare):
+    bare.server = Ollama(live_ollama.url)
+    bare.publish("2026-11-20")
+    long = [{"role": "user", "content": "word " * 1500}]
+    with (
+        served(behind(bare, live_ollama.url, "ollama")) as door,
+        openai.OpenAI(base_url=f"{door.url}/v1", api_key=door.token, max_retries=0) as client,
+        pytest.raises(openai.BadRequestError, match="context") as caught,
+    ):
+        client.chat.completions.create(model="junior", messages=long, max_tokens=4)
+    assert caught.value.code == "context_length_exceeded"
 
 
 def test_where_ollama_is_down_the_file_itself_answers(faked, fake_ollama):

@@ -80,7 +80,8 @@ class _Server:
         if status == 404:
             return ApiError(503, f"the model server has no such model: {reason}", "model_gone")
         if status == 400 and "context" in reason:
-            return ApiError(400, reason, "context_length_exceeded", "messages")
+            told = f"the conversation is longer than the model's context: {reason}"
+            return ApiError(400, told, "context_length_exceeded", "messages")
         ours = 400 if status in (400, 413, 422) else 502
         return ApiError(ours, f"the model server answered {status}: {reason}", "backend_refused")
 
@@ -101,6 +102,7 @@ class OllamaBackend(_Server):
         given = {"top_p": asked.top_p, "seed": asked.seed, "stop": list(asked.stop) or None}
         options |= {name: value for name, value in given.items() if value is not None}
         body = {"model": model, "messages": asked.messages, "options": options, "stream": True}
+        body |= {"truncate": False, "shift": False}  # else it drops what is too long, in silence
         last = None
         async with self.lines("/api/chat", body) as lines:
             async for line in lines:
