@@ -30,9 +30,17 @@ class Lock:
                     f"{self.what} (process {holder or 'unknown'}, {self.path}): try again later"
                 )
             time.sleep(0.05)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        self._sign()
         return self
+
+    def _sign(self) -> None:
+        """Who holds it, for whom it keeps out."""
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        except OSError as error:  # a full disk
+            os.close(self._fd)
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _taken(self) -> bool:
         try:

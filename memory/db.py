@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -185,11 +186,21 @@ def plain_errors(path: Path | str = "memory.db") -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", None) or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise BusyError(f"{path}: is locked by another process; try again later") from error
+        if name.startswith("SQLITE_IOERR") and _is_full(path):
+            name = "SQLITE_FULL"
         for prefix, advice in ADVICE.items():
             if name.startswith(prefix):
                 kind = UserError if prefix == "SQLITE_FULL" else DatabaseError
                 raise kind(f"{path}: {advice} ({error})") from error
         raise
+
+
+def _is_full(path: Path | str) -> bool:
+    """Whether not even memory.db-shm, without which nobody can read, had room (32 KiB)."""
+    try:
+        return Path(path).is_absolute() and shutil.disk_usage(Path(path).parent).free < 1 << 16
+    except OSError:
+        return False
 
 
 def to_stored(moment: datetime | None) -> str | None:

@@ -174,6 +174,29 @@ def test_a_home_that_takes_nothing_is_said_in_a_sentence(home, library, error, w
     assert json.loads(junior(home, "status", "--json").stdout)["messages"] == 0
 
 
+FILL = """
+mount -t tmpfs -o size=1m tmpfs "$0" || exit 77
+home=$0 python=$1
+junior() { "$python" -m agent.cli --home "$home/home" $1; }
+junior "init --yes --name Pell --base tiny" > /dev/null 2>&1
+dd if=/dev/zero of="$home/fill" bs=1k 2> /dev/null
+for command in status run "log journal Rain"; do junior "$command"; done
+"""
+
+
+@pytest.mark.slow
+def test_on_a_disk_without_a_byte_left_every_command_says_so(tmp_path):
+    """Not even what reading needs beside memory.db has room."""
+    if not shutil.which("unshare"):
+        pytest.skip("needs unshare(1)")
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", FILL, str(tmp_path)]
+    done = subprocess.run([*command, sys.executable], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("may not mount here")
+    said = done.stderr.splitlines()
+    assert len(said) == 3 and all("full" in line or "No space" in line for line in said), said
+
+
 def test_a_damaged_memory_is_said_and_a_daemon_does_not_start_on_it(home):
     here(home, "log", "journal", "It rained.")
     path = home / "memory.db"
