@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -72,6 +73,24 @@ def test_a_daemon_sees_its_clock_jump_forward(home):
     assert "The clock went" not in said(config, NOW)
     daemon._tick(NOW + YEAR)
     assert "The clock went from 2026-11-21" in said(config, NOW + YEAR)
+
+
+def test_a_machine_that_slept_through_its_window_catches_up_and_its_clock_did_not_jump(home):
+    """The clock that counts sleep (CLOCK_BOOTTIME) went on by as much as the wall's."""
+    config, asleep = load_config(home), timedelta(hours=9)
+    here(home, "pause")  # so that this daemon starts nothing itself
+    evening = NOW - timedelta(hours=1)
+    daemon = Daemon(config, lambda: NOW)
+    daemon._tick(evening)
+    daemon._seen = (evening, time.clock_gettime(time.CLOCK_BOOTTIME) - asleep.total_seconds())
+    daemon._tick(evening + asleep)
+    assert "The clock went" not in said(config, evening + asleep)
+    here(home, "unpause")
+    with open_database(config.database_path) as db:
+        for key in ("last_tick_at", "last_able_at"):
+            db["state"].upsert({"key": key, "value": evening.isoformat()}, pk="key")
+    is_due, why, _ = ask(config, evening + asleep)
+    assert is_due and "catching up" in why
 
 
 def test_a_home_made_under_a_clock_ahead_does_not_wait_a_year(home):
