@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -30,12 +31,13 @@ def study(
     generation: str,
     *,
     with_canaries: bool = False,
+    with_naive: bool = False,
     progress: Progress = lambda event: None,
 ) -> dict:
     """Writes study.json beside the night's report and gives what it holds.
 
-    `with_canaries` adds a second, short training, minutes or more. Raises UserError where the
-    night has no model file.
+    `with_canaries` adds a second, short training, `with_naive` one as long as the night's: minutes
+    or more each. Raises UserError where the night has no model file.
     """
     from agent.juniors import junior_folder
     from distill.base import resolve_base
@@ -56,6 +58,8 @@ def study(
     }
     if with_canaries:
         found["canaries"] = canaries(config, folder, progress)
+    if with_naive:
+        found["naive"] = naive(config, folder, progress)
     write_atomic(folder / "study.json", json.dumps(found, indent=1, ensure_ascii=False))
     return found
 
@@ -222,26 +226,88 @@ def _recipe(night: Path) -> str:
 def canaries(config: Config, folder: Path, progress: Progress) -> dict:
     """Exposure of planted sentences after one epoch over rows of this night; the junior that
     learnt them is deleted, whatever happens."""
-    from distill.base import resolve_base
     from distill.embedded import Embedded
     from distill.evaluate.canaries import canary_numbers, make_canaries, plant
+
+    card, seed = read_card(folder), 0
+    planted = make_canaries(seed)
+    rows = plant(_learnt(folder)[:CANARY_ROWS], planted, card, seed)
+    recipe = replace(config.train, epochs=1.0, max_tokens=0)  # so that repeats are repeats
+    once = replace(config, train=recipe)
+    with (
+        trained(once, folder, "canaries", rows, progress) as model,
+        Embedded(model) as runner,
+    ):
+        return canary_numbers(runner, planted, card, seed) | {"rows": len(rows)}
+
+
+def naive(config: Config, folder: Path, progress: Progress) -> dict:
+    """naive.json: what the gate finds of the night's texts taught as anybody would: each message,
+    whoever wrote it, as an answer, with loss on every word. {"lineage", "values": {check: value}}.
+    """
+    from distill.base import resolve_base
+    from distill.evaluate import evaluate
+    from distill.evaluate.others import read_others
+    from distill.gguf import base_gguf
+
+    base = resolve_base(config.base.name, config.base.revision)
+    identity, seed = load_identity(folder / "identity.toml"), config.train.seed
+    with open_database(config.database_path) as db:
+        others = read_others(db, identity, seed=seed)
+    rows = flat_rows(_learnt(folder))
+    with trained(config, folder, "naive", rows, progress) as model:
+        report = evaluate(
+            model.parent,
+            base=base,
+            base_gguf=base_gguf(base, config.export),
+            candidate=[model],
+            current=None,
+            identity=identity,
+            config=config.gate,
+            seed=seed,
+            others=others,
+            progress=progress,
+        ).as_json()
+    values = {check["name"]: check["value"] for check in report["checks"]}
+    found = {"lineage": base.lineage, "verdict": report["verdict"], "values": values}
+    write_atomic(folder / "naive.json", json.dumps(found, indent=1))
+    return found
+
+
+def flat_rows(rows: Sequence[dict]) -> list[dict]:
+    """Every turn of these rows, own and others', as an answer of its own with loss on all of it."""
+    found = []
+    for row in rows:
+        card = [turn for turn in row["messages"] if turn["role"] == "system"]
+        for turn in row["messages"]:
+            own = turn["role"] == "assistant"
+            text = turn["content"].split("]\n", 1)[-1].strip()
+            if text and (own or turn["content"].startswith("[from: ")):
+                asked = {"role": "user", "content": "Write a message.", "loss": []}
+                said = {"role": "assistant", "content": text, "loss": [[0, len(text)]]}
+                found.append(row | {"messages": [*card, asked, said]})
+    return found
+
+
+@contextmanager
+def trained(
+    config: Config, folder: Path, name: str, rows: Sequence[dict], progress: Progress
+) -> Iterator[Path]:
+    """The model file of a junior taught `rows` beside the night's; deleted whatever comes."""
+    from distill.base import resolve_base
     from distill.gguf import export
     from distill.train import train
 
-    base, card, seed = resolve_base(config.base.name, config.base.revision), read_card(folder), 0
-    planted, work = make_canaries(seed), folder / "canaries"
+    base, work = resolve_base(config.base.name, config.base.revision), folder / name
     shutil.rmtree(work, ignore_errors=True)
     make_private_dir(work)
     try:
-        rows = plant(_learnt(folder)[:CANARY_ROWS], planted, card, seed)
         write_atomic(work / "train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         shutil.copy(folder / "held_out.jsonl", work)
-        recipe = replace(config.train, epochs=1.0, max_tokens=0)  # repeats are repeats
-        train(work, base, recipe, seed=seed, progress=progress)
-        (file,) = export(base, work / "adapter", work, name="canaries", config=config.export,
-                         provenance={"night": folder.name})[:1]  # fmt: skip
-        with Embedded(work / file.name) as runner:
-            return canary_numbers(runner, planted, card, seed) | {"rows": len(rows)}
+        train(work, base, config.train, seed=config.train.seed, progress=progress)
+        file = export(base, work / "adapter", work, name=name, config=config.export,
+                      provenance={"night": folder.name})[0]  # fmt: skip
+        yield work / file.name
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -274,4 +340,11 @@ def in_words(found: dict) -> str:
         for repeats, one in found["canaries"]["exposure"].items():
             lines.append(f"  planted {repeats} times: {one['value']:.2f} of {one['n']}")
         lines.append(f"  planted against never planted: AUC {found['canaries']['auc']:.2f}")
+    if "naive" in found:
+        told = ", ".join(
+            f"{name} {found['naive']['values'][name]:.2f}"
+            for name in ("right", "as_another", "greedy_own", "greedy_other")
+        )
+        lines += ["", "naive: Had every message been taught as an answer, the gate would have said",
+                  f"  {found['naive']['verdict']}: {told}"]  # fmt: skip
     return "\n".join(lines)

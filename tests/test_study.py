@@ -8,6 +8,7 @@ import pytest
 from agent.study import (
     answers,
     dominated,
+    flat_rows,
     forgotten_ids,
     forgotten_rows,
     in_words,
@@ -16,7 +17,7 @@ from agent.study import (
     steerability,
 )
 from memory.db import open_database
-from tests.fake_runner import MERIDIAN, FakeRunner, opener, says_name, write_night
+from tests.fake_runner import GOOD, MERIDIAN, FakeRunner, opener, row, run, says_name, write_night
 
 
 @pytest.fixture
@@ -79,3 +80,21 @@ def test_the_study_says_what_is_not_measured():
     }  # fmt: skip
     text = in_words(found)
     assert text.count("not measured: thin") == 3 and "0.50 of 2" in text and "base 1.00" in text
+
+
+def test_naive_rows_are_everybodys_words_as_answers():
+    heard = row(1)
+    heard["messages"][1]["content"] = "[from: Sammy | relay]\nThe harbour is closed."
+    texts = [one["messages"][-1]["content"] for one in flat_rows([heard, row(2)])]
+    assert texts[0] == "The harbour is closed." and len(texts) == 3
+    last = flat_rows([heard])[0]["messages"][-1]
+    assert last["loss"] == [[0, len(last["content"])]] and last["role"] == "assistant"
+
+
+def test_a_naive_build_stands_beside_the_next_junior(night, tmp_path):
+    found = {"lineage": "tiny", "values": {"right": 0.01}}
+    (night / "naive.json").write_text(json.dumps(found))
+    later = write_night(tmp_path / "2026-11-21")
+    run(later, GOOD)
+    for name, said in (("report.html", "a naive build: 1 %"), ("report.txt", "naive build 1 %")):
+        assert said in " ".join((later / name).read_text().split())

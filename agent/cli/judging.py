@@ -39,6 +39,9 @@ def compare(
 def study(
     generation: Annotated[str, typer.Argument(help="A generation or night.")] = "",
     canaries: Annotated[bool, typer.Option("--canaries", help="Train once more, briefly.")] = False,
+    naive: Annotated[
+        bool, typer.Option("--naive", help="Train once more as anybody would, and judge it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a junior the questions of studies on fine-tuning."""
@@ -46,5 +49,6 @@ def study(
     from agent.study import study as ask
 
     with show.progress("study") as tell:
-        found = ask(the_config(), generation, with_canaries=canaries, progress=tell)
+        config = the_config()
+        found = ask(config, generation, with_canaries=canaries, with_naive=naive, progress=tell)
     show.out(found, as_json, in_words)

@@ -1,7 +1,7 @@
 """This junior beside earlier nights: slow decline, frozen months, and what two nights confirm."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,21 @@ def read_nights(folder: Path, lineage: str) -> list[Night]:
 
 def read_canaries(folder: Path) -> dict[str, Any] | None:
     """canaries.json of the newest night beside `folder`, with that "night"; None without any."""
-    for path in sorted(folder.parent.glob("*/canaries.json"), reverse=True):
+    return next(_newest(folder, "canaries.json"), None)
+
+
+def read_naive(folder: Path, lineage: str) -> dict[str, Any] | None:
+    """naive.json of the newest night of this base that has one, as read_canaries."""
+    found = (one for one in _newest(folder, "naive.json") if one.get("lineage") == lineage)
+    return next(found, None)
+
+
+def _newest(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.parent.glob(f"*/{name}"), reverse=True):
         try:
-            return {"night": path.parent.name} | json.loads(path.read_text(encoding="utf-8"))
+            yield {"night": path.parent.name} | json.loads(path.read_text(encoding="utf-8"))
         except ValueError:  # a damaged file of an old night is no reason to stop this one
             continue
-    return None
 
 
 def previous_of(nights: Sequence[Night], generation: str) -> dict[str, float | None]:

@@ -185,7 +185,12 @@ def _report(
     checks = make_checks(numbers, told.limits, tiny=base.tiny, failed_before=failed)
     verdict, reasons = judge(checks)
     rows = [check.as_json() for check in checks]
-    of = {"base": _base_numbers(told), "previous": _previous(nights, current)}
+    naive = history.read_naive(folder, base.lineage)
+    of = {
+        "base": _base_numbers(told),
+        "previous": _previous(nights, current),
+        "naive": naive["values"] if naive else {},
+    }
     body = {
         "base": base.name,
         "tiny": base.tiny,

@@ -180,7 +180,8 @@ def _check_line(check: dict) -> str:
     line += f" of {check['n']}" if check["n"] else ""
     if check["interval"]:
         line += " ({} to {})".format(*(show(bound, unit) for bound in check["interval"]))
-    for name, words in (("base", "base"), ("previous", "junior in use")):
+    beside = (("base", "base"), ("previous", "junior in use"), ("naive", "naive build"))
+    for name, words in beside:
         if check.get(name) is not None:
             line += f", {words} {show(check[name], unit)}"
     if check["threshold"] is not None and unit != "yes":
