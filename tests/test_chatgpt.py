@@ -150,6 +150,18 @@ LOGS = {
     "responses.jsonl": json.dumps({"input": "Rain?", "output": [TURNS[1] | {"type": "message"}]}),
     "openwebui.json": json.dumps([{"id": "x", "chat": {"messages": TURNS}}]),
     "rollout.jsonl": "\n".join(map(json.dumps, CODEX)),
+    "langchain.json": json.dumps([{"type": "human", "data": {"content": "Rain?"}},
+                                  {"type": "ai", "data": {"content": "Yes."}}]),
+    "gemini.json": json.dumps({"sessionId": "s", "messages": [
+        {"type": "user", "content": "Rain?"}, {"type": "gemini", "content": "Yes."}]}),
+    "grok.json": json.dumps({"conversations": [{"conversation": {"id": "c"}, "responses": [
+        {"response": {"sender": "human", "message": "Rain?"}},
+        {"response": {"sender": "ASSISTANT", "message": "Yes."}}]}]}),
+    "lmstudio.json": json.dumps({"messages": [
+        {"currentlySelected": 0, "versions": [{"role": "user", "content": [{"text": "Rain?"}]}]},
+        {"currentlySelected": 1, "versions": [
+            {"role": "assistant", "steps": [{"content": [{"text": "No."}]}]},
+            {"role": "assistant", "steps": [{"content": [{"text": "Yes."}]}]}]}]}),
 }  # fmt: skip
 
 
@@ -174,3 +186,19 @@ def test_conversations_within_one_huge_object_are_read_one_by_one(tmp_path):
     notes = ["x" * 1000] * 34_000
     (tmp_path / "c.json").write_text(json.dumps({"notes": notes, "conversations": [EDITED]}))
     assert count(records_of("chatgpt", tmp_path))["messages"] == 2
+
+
+def test_deepseeks_export_is_read_without_what_it_thought(tmp_path):
+    nodes = {"root": {"message": None, "parent": None}} | {
+        name: {"parent": parent, "message": {"inserted_at": "2026-03-01T09:00:00+08:00",
+               "fragments": [{"type": kind, "content": text} for kind, text in parts]}}
+        for name, parent, parts in (
+            ("1", "root", [("REQUEST", "Rain?")]),
+            ("2", "1", [("THINK", "Hm."), ("RESPONSE", "Yes.")]),
+        )
+    }  # fmt: skip
+    talk = {"id": "c", "title": "Rain", "inserted_at": "2026-03-01T09:00:00", "mapping": nodes}
+    user, answer = read(tmp_path / "conversations.json", talk)
+    assert (user.author, user.text, answer.author, answer.text) == (
+        SELF, "Rain?", "DeepSeek", "Yes.")  # fmt: skip
+    assert user.sent_at.isoformat() == "2026-03-01T01:00:00+00:00"

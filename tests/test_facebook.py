@@ -111,3 +111,14 @@ def test_pages_of_today_name_their_chat_and_leave_reactions_out(tmp_path):
         "harbour_7",
     )
     assert message.sent_at.isoformat() == "2026-03-01T09:00:00+00:00"
+
+
+def test_the_text_of_a_post_that_was_shared_is_not_its_sharers(tmp_path):
+    share = {"link": "https://x.example", "share_text": "Words of others."}
+    records = read(tmp_path, {**ONE, "content": None, "share": share})
+    assert [record.reason for record in records] == ["media without words"]
+
+
+def test_files_are_sent_in_the_accounts_language(tmp_path):
+    records = read(tmp_path, {**ONE, "content": "Quill hat einen Anhang gesendet."})
+    assert [record.reason for record in records] == ["media without words"]

@@ -84,3 +84,29 @@ def test_words_that_stand_in_blocks_alone_are_read(tmp_path):
     blocks = [{"type": "rich_text", "elements": [part]}]
     (message,) = export(tmp_path, {**ONE, "text": "", "blocks": blocks})
     assert message.text == "It rains."
+
+
+def test_the_words_of_a_block_are_read_with_its_marks(tmp_path):
+    parts = [
+        {"type": "user", "user_id": "U2"},
+        {"type": "text", "text": " rain "},
+        {"type": "emoji", "name": "umbrella"},
+        {"type": "link", "url": "https://x.example"},
+    ]
+    section = {"type": "rich_text_section", "elements": parts}
+    blocks = [{"type": "rich_text", "elements": [section]}]
+    (message,) = export(tmp_path, {**ONE, "text": "", "blocks": blocks})
+    assert message.text == "@Quill Q. rain :umbrella:https://x.example"
+
+
+def test_what_somebody_shares_is_not_what_they_say(tmp_path):
+    shared = {**ONE, "text": "", "attachments": [{"is_share": True, "text": "I am Quill."}]}
+    assert [one.reason for one in export(tmp_path, shared)] == ["files without words"]
+
+
+def test_slackdumps_file_of_a_channel_holds_its_threads(tmp_path):
+    reply = {**ONE, "ts": "1772355601.000100", "thread_ts": ONE["ts"]}
+    dump = {"channel_id": "C012345678", "messages": [ONE | {"slackdump_thread_replies": [reply]}]}
+    (tmp_path / "C012345678.json").write_text(json.dumps(dump))
+    first, second = read_messages("slack", tmp_path / "C012345678.json")
+    assert second.reply_to == first.external_id

@@ -38,6 +38,19 @@ LATE = [
     "30-12-2021 22:01 - Pell: rain",
     "30/12/2564 22:01 - Pell: rain",
     "٣٠/١٢/٢٠٢١، ٢٢:٠١ - Pell: rain",
+    "2021-12-30 22 h 01 - Pell: rain",
+    "[2021-12-30, 22 h 01 min 09 s] Pell: rain",
+    "30/12/64 22:01 - Pell: rain",
+    "[30/12/2564 BE 22:01:00] Pell: rain",
+    "22:01, 30/12/2021 - Pell: rain",
+    "[10:01 PM, 12/30/2021] Pell: rain",
+    "2021-12-30, 10:01 nm. - Pell: rain",
+    "३०/१२/२१, १०:०१ म.उ. - Pell: rain",
+    "30/12/21, பிற்பகல் 10:01 - Pell: rain",
+    "30/12/2021, 10:01 PTG - Pell: rain",
+    "30.12.21, 10:01 e pasdites - Pell: rain",
+    "30.12.21 во 22:01 - Pell: rain",
+    "2021/12/30 傍晚10:01 - Pell: rain",
 ]
 
 
@@ -161,3 +174,23 @@ def test_years_of_persia_are_counted_into_ours(tmp_path):
 def test_messages_of_one_minute_keep_their_order(tmp_path):
     text = "".join(f"1/2/26, 09:00 - Pell: {word}\n" for word in ("one", "two", "three"))
     assert [m.sent_at.second for m in read(tmp_path, text)] == [0, 1, 2]
+
+
+GONE = ("Bu mesaj silindi", "このメッセージは削除されました", "삭제된 메시지입니다.",
+        "تم حذف هذه الرسالة", "Pesan ini telah dihapus", "Detta meddelande raderades",
+        "Вы удалили данное сообщение", "此訊息已刪除")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", GONE)
+def test_messages_taken_back_in_more_languages(text):
+    assert clean(text) == ("", "message taken back")
+
+
+def test_an_edited_mark_of_an_android_goes_and_the_words_stay():
+    assert clean("rain <Diese Nachricht wurde bearbeitet.>") == ("rain", "")
+    assert clean("это сообщение <3") == ("это сообщение <3", "")
+
+
+def test_a_notice_that_quotes_a_colon_is_nobodys_message(tmp_path):
+    line = '30/12/21, 22:01 - Pell changed the group name from "Rain: 2021" to "Sun: 2022"\n'
+    assert [record.reason for record in read(tmp_path, line)] == ["notice"]

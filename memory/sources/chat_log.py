@@ -13,8 +13,9 @@ Record = Message | Unreadable | Skipped
 WRAPS = ("request", "response", "body", "data", "chat")  # in which logs wrap what was sent
 LISTS = ("messages", "conversations", "conversation", "input")  # of turns
 ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "gpt": "assistant",
-         "bot": "assistant", "chatgpt": "assistant"}  # fmt: skip
-STAMPS = ("timestamp", "created_at", "createdAt", "created", "time", "date")
+         "bot": "assistant", "chatgpt": "assistant", "gemini": "assistant"}  # fmt: skip
+STAMPS = ("timestamp", "created_at", "createdAt", "created", "time", "date", "create_time")
+ROOMS = ("conversation_id", "sessionId", "session_id", "id")
 CODEX = ("session_meta", "response_item", "event_msg", "turn_context", "compacted")
 CODEX_NOTES = ("<environment_context>", "<user_instructions>", "# AGENTS.md", "<INSTRUCTIONS>",
                "<turn_aborted>", "<permissions")  # fmt: skip
@@ -35,7 +36,8 @@ class ChatLog:
         if said.get("type") in CODEX and isinstance(said.get("payload"), dict):
             yield from self._codex(said, place, where)
         elif turns := _turns(said):
-            room = text_of(said.get("conversation_id")) or text_of(said.get("id"))
+            about = mapping(said.get("conversation")) or said
+            room = next(filter(None, (text_of(about.get(key)) for key in ROOMS)), "")
             yield from self._talk(turns, room, _stamp(said), place, where)
         elif _role(said) and _words(said):
             yield self._turn(said, place, where)
@@ -49,7 +51,7 @@ class ChatLog:
         talk.room = talk.chain = room
         for number, turn in enumerate(turns, 1):
             at = f"{where} message {number}".strip()
-            yield talk._turn(mapping(turn), place, at, sent_at)
+            yield talk._turn(_shown(mapping(turn)), place, at, sent_at)
 
     def _turn(self, turn: dict[str, Any], place: Place, at: str, sent_at: Any = None) -> Record:
         role, text = _role(turn), _words(turn)
@@ -98,6 +100,7 @@ class ChatLog:
 def _turns(said: dict[str, Any]) -> list[Any]:
     """The turns of a logged request with the answer to it, wherever the log keeps them."""
     turns = next((list(said[key]) for key in LISTS if isinstance(said.get(key), list)), [])
+    turns += [mapping(one).get("response") for one in sequence(said.get("responses"))]  # Grok
     if isinstance(said.get("prompt"), str):
         turns.append({"role": "user", "content": said["prompt"]})
     elif isinstance(said.get("input"), str):
@@ -115,19 +118,41 @@ def _turns(said: dict[str, Any]) -> list[Any]:
     return turns
 
 
+def _shown(turn: dict[str, Any]) -> dict[str, Any]:
+    """Of a turn that LM Studio keeps in versions, the one that was selected."""
+    versions, number = sequence(turn.get("versions")), turn.get("currentlySelected")
+    if not versions:
+        return turn
+    return mapping(versions[number if number in range(len(versions)) else -1])
+
+
 def _role(turn: dict[str, Any]) -> str:
-    role = (text_of(turn.get("role")) or text_of(turn.get("from"))).lower()
+    names = (text_of(turn.get(key)).lower() for key in ("role", "from", "sender"))
+    kind = text_of(turn.get("type")).lower()  # of LangChain, of Gemini's command line
+    role = next(filter(None, names), "") or (kind if kind in ROLES or kind == "user" else "")
     return ROLES.get(role, role)
 
 
 def _words(turn: dict[str, Any]) -> str:
     """A turn's text: a string, or the text parts of a list."""
-    content = turn.get("content", turn.get("value"))
+    inner = mapping(turn.get("data")) or turn
+    content = inner.get("content", inner.get("value", inner.get("message")))
     if isinstance(content, str):
         return content
-    parts = [text_of(part) or text_of(mapping(part).get("text")) for part in sequence(content)]
-    return "\n\n".join(part for part in parts if part.strip())
+    parts = sequence(content) or [
+        part
+        for step in sequence(turn.get("steps"))
+        for part in sequence(mapping(step).get("content"))
+    ]
+    texts = [text_of(part) or text_of(mapping(part).get("text")) for part in parts]
+    return "\n\n".join(text for text in texts if text.strip())
 
 
 def _stamp(said: dict[str, Any]) -> Any:
-    return next(filter(None, (read_stamp(said.get(key)) for key in STAMPS)), None)
+    return next(filter(None, (_moment(said.get(key)) for key in STAMPS)), None)
+
+
+def _moment(value: Any) -> Any:
+    """A clock, also as MongoDB writes it: {"$date": {"$numberLong": "1772355600000"}}."""
+    inner = mapping(value).get("$date", value)
+    return read_stamp(mapping(inner).get("$numberLong", inner))

@@ -11,22 +11,40 @@ from memory.sources.chat import lines
 
 LARGEST_MESSAGE = 4 * 2**20  # characters
 SURVEYED = 50_000  # headers looked at to learn a file's layout
-AFTERNOON = ("pm", "下午", "晚上", "中午", "午後", "오후", "μμ", "م", "ös", "ch", "du", "अपराह्न",
-             "หลังเที่ยง", "بظ", "слоб", "odp", "אחהצ")  # fmt: skip
-MORNING = ("am", "上午", "凌晨", "早上", "午前", "오전", "πμ", "ص", "öö", "sa", "de", "पूर्वाह्न",
-           "ก่อนเที่ยง", "قظ", "проб", "dop", "לפנהצ")  # fmt: skip
-HALF = (r"[ap]\.?\s?m\b\.?|[上下中]午|凌晨|早上|晚上|午[前後]|오[전후]|[πμ]\.?\s?μ\.?"
-        r"|ö[öÖsS]|sa|ch|d[eu]\.|(?:अप|पूर्व)राह्न|पूर्वाह्न|(?:ก่อน|หลัง)เที่ยง|[بق]\.?\s?ظ\.?"
-        r"|(?:пр|сл)\.?\s?об\.?|[do][od]p\.|(?:אחה|לפנה)[\"״']צ|[صم]")  # fmt: skip
+# Half days as phones write them, without dots, marks and spaces; by CLDR's "a" and "B"
+AFTERNOON = (
+    "pm", "下午", "晚上", "中午", "傍晚", "午後", "오후", "μμ", "م", "ös", "ch", "du", "अपराह्न",
+    "मउ", "หลังเที่ยง", "بظ", "слоб", "odp", "אחהצ", "nm", "ከሰዓት", "ಅಪರಾಹ್ನ", "ਬਾਦੁ", "பிற்பகல்",
+    "பிப", "පව", "ល្ងាច", "epasdites", "pasdites", "ptg", "ptang", "попладне",
+)  # fmt: skip
+MORNING = (
+    "am", "上午", "凌晨", "早上", "清晨", "半夜", "午前", "오전", "πμ", "ص", "öö", "sa", "de",
+    "पूर्वाह्न", "मपू", "ก่อนเที่ยง", "قظ", "проб", "dop", "לפנהצ", "vm", "ጥዋት", "ಪೂರ್ವಾಹ್ನ", "ਪੂਦੁ",
+    "முற்பகல்", "முப", "පෙව", "ព្រឹក", "eparadites", "paradites", "pg", "pagi", "претпладне",
+)  # fmt: skip
+HALF = (r"[ap]\.?\s?m\b\.?|[上下中]午|凌晨|清晨|半夜|傍晚|早上|晚上|午[前後]|오[전후]"
+        r"|[πμ]\.?\s?μ\.?"
+        r"|ö[öÖsS]|sa|ch|d[eu]\.|पूर्वाह्न|अपराह्न|म\.?\s?(?:पू|उ)\.?|(?:ก่อน|หลัง)เที่ยง"
+        r"|[بق]\.?\s?ظ\.?|(?:пр|сл)\.?\s?об\.?|[do][od]p\.|(?:אחה|לפנה)[\"״']צ|[صم]|[vn]m\.?"
+        r"|ከሰዓት|ጥዋት|ಪೂರ್ವಾಹ್ನ|ಅಪರಾಹ್ನ"
+        r"|(?:ਪੂ|ਬਾ)\.?ਦੁ\.?|பிற்பகல்|முற்பகல்|(?:பி|மு)\.?ப\.?|(?:පෙ|ප)\.?ව\.?|ល្ងាច|ព្រឹក"
+        r"|(?:e )?(?:pas|para)dites|pt?g|(?:пре|по)т?пладне")  # fmt: skip
+QUOTED = re.compile('["“«„].')  # a notice that names a group: "Ada renamed "Rain: 2026" to
 # Marks of direction and white space that stand in headers unseen.
 UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+DATE = (r"(?P<first>\d{1,4})(?P<mark>[./年년-])\s?(?P<second>\d{1,2})[./月월-]\s?"
+        r"(?P<third>\d{1,4})(?:\s(?:BE|พ\.ศ\.))?")  # fmt: skip
+CLOCK = (r"(?P<hour>\d{1,2})(?P<colon>[:.]|\s?h\s?)(?P<minute>\d{2})"
+         r"(?:(?:[:.]|\s?min\s?)(?P<second_of>\d{2})(?:\s?s\b)?)?")  # fmt: skip
+END = r"(?(open)\]|(?:[-\u2013\u2014]|,(?=\s)))\s?"
 HEADER = re.compile(
-    r"(?P<open>\[)?\s*(?P<first>\d{1,4})(?P<mark>[./年년-])\s?(?P<second>\d{1,2})[./月월-]\s?"
-    r"(?P<third>\d{1,4})(?:[日일.]|\s?г\.)?[,،]?\s*(?:(?:klo|kl\.|às|à|at|um|om|alle|o)\s+)?"
-    rf"(?:(?P<before>{HALF})\s*)?"
-    r"(?P<hour>\d{1,2})(?P<colon>[:.])(?P<minute>\d{2})(?:[:.](?P<second_of>\d{2}))?"
-    rf"\s*(?P<after>{HALF})?(?:\s?(?:ч\.|h|uhr))?\s*(?(open)\]|(?:[-\u2013\u2014]|,(?=\s)))\s?",
+    rf"(?P<open>\[)?\s*{DATE}(?:[日일.]|\s?г\.)?[,،]?\s*"
+    r"(?:(?:klo|kl\.|às|à|at|um|om|alle|o|u|во|v|la|στις)\s+)?"
+    rf"(?:(?P<before>{HALF})\s*)?{CLOCK}\s*(?P<after>{HALF})?(?:\s?(?:ч\.|h|uhr))?\s*{END}",
     re.IGNORECASE,
+)
+CLOCK_FIRST = re.compile(  # in Vietnam, and where messages are copied out of WhatsApp Web
+    rf"(?P<open>\[)?(?P<before>(?!))?{CLOCK}\s*(?P<after>{HALF})?,\s{DATE}\s*{END}", re.IGNORECASE
 )
 
 
@@ -108,7 +126,7 @@ def find_header(line: str) -> tuple[re.Match[str], str] | None:
         clean = UNSEEN.sub("", start)
     if not clean[:1].isdecimal() and clean[:1] != "[":
         return None
-    hit = HEADER.match(clean)
+    hit = HEADER.match(clean) or CLOCK_FIRST.match(clean)
     if not hit or (len(hit["third"]) not in (2, 4) and len(hit["first"]) != 4):
         return None
     if len(clean) == len(start):
@@ -122,7 +140,8 @@ def _layout(hit: re.Match[str]) -> tuple:
     digits = 4 if year_first else len(hit["third"])
     half = "before" if hit["before"] else "after" if hit["after"] else ""
     seconds = bool(hit["second_of"])
-    return bool(hit["open"]), hit["mark"], hit["colon"], year_first, digits, half, seconds
+    signs = hit.start("hour") < hit.start("first"), hit["mark"], hit["colon"].strip()
+    return bool(hit["open"]), signs, year_first, digits, half, seconds
 
 
 def _survey(stream: BinaryIO) -> tuple[tuple | None, bool]:
@@ -144,7 +163,7 @@ def _look(hit: re.Match[str], survey: _Survey) -> None:
     survey.orders[layout, "d"] += first > 12
     survey.orders[layout, "m"] += second > 12
     for order, month, day in (("d", second, first), ("m", first, second)):
-        moment = (int(hit["third"]), month, day, int(hit["hour"]) if not layout[5] else 0)
+        moment = (int(hit["third"]), month, day, int(hit["hour"]) if not layout[4] else 0)
         survey.steps_back[layout, order] += moment < survey.last.get((layout, order), moment)
         survey.last[layout, order] = moment
 
@@ -154,7 +173,7 @@ def _is_day_first(layout: tuple, survey: _Survey) -> bool:
     back = survey.steps_back[layout, "m"] - survey.steps_back[layout, "d"]
     if over or back:
         return (over or back) > 0
-    mark, half = layout[1], layout[5]
+    mark, half = layout[1][1], layout[4]
     return not (mark == "/" and half == "after")  # 1/2/26, 8:30 PM: as Americans write it
 
 
@@ -164,7 +183,7 @@ def _entry(
     name, mark, said = rest.partition(": ")
     if not mark and rest.rstrip().endswith(":"):
         name, mark, said = rest.rstrip()[:-1], ":", "\n"
-    if not mark or len(name) > 100 or "\n" in name:
+    if not mark or len(name) > 100 or "\n" in name or QUOTED.search(name):
         name, said = "", rest
     text = (said + "".join(parts)).rstrip("\n")
     sent_at, written = _moment(hit, day_first)
@@ -189,7 +208,8 @@ def _moment(hit: re.Match[str], day_first: bool) -> tuple[datetime | None, str]:
         year, month, day = first, second, third
     else:
         year, month, day = third, *((second, first) if day_first else (first, second))
-    year += 2000 if year < 100 else -543 if 2400 < year < 2700 else 0  # Thai years
+    year += 2500 if 52 <= year < 100 else 2000 if year < 100 else 0  # of Thailand: 2552 is 2009
+    year -= 543 if 2400 < year < 2700 else 0
     clock = f"{hour:02}{minute:02}" + (f"{after:02}" if hit["second_of"] else "")
     written = f"{year}{_two(hit)}T{clock}"
     try:

@@ -23,7 +23,9 @@ Record = Message | Unreadable | Skipped
 list_files = chats.list_files
 
 MODEL = "ChatGPT"
-CITATION = re.compile("\ue200[^\ue200\ue201]{0,300}\ue201|【\\d+[:†][^【】\n]{0,80}】")
+CITATION = re.compile(
+    "\ue200[^\ue200\ue201]{0,300}\ue201|[\ue203-\ue206]|【\\d+[:†][^【】\n]{0,80}】"
+)
 THINKING = ("thoughts", "reasoning_recap")
 SETTINGS = ("user_editable_context", "model_editable_context")
 
@@ -53,7 +55,8 @@ def _read(value: Any, place: Place, where: str, log: ChatLog) -> Iterator[Record
 
 def _lists_conversations(said: dict[str, Any]) -> bool:
     listed = sequence(said.get("conversations"))
-    return any(isinstance(mapping(one).get("mapping"), dict) for one in listed[:1])
+    first = mapping(next(iter(listed), None))
+    return isinstance(first.get("mapping"), dict) or isinstance(first.get("responses"), list)
 
 
 # --- the export -------------------------------------------------------------------------------
@@ -61,12 +64,12 @@ def _lists_conversations(said: dict[str, Any]) -> bool:
 
 def _conversation(said: dict[str, Any], place: Place, where: str) -> Iterator[Record]:
     nodes = said["mapping"]
-    title, created = text_of(said.get("title")), said.get("create_time")
+    title, created = text_of(said.get("title")), said.get("create_time") or said.get("inserted_at")
     room = text_of(said.get("conversation_id")) or text_of(said.get("id")) or digest(title, created)
     branch = _branch(nodes, said.get("current_node"))
     found, before = False, ""
     for name in [*branch, *(name for name in nodes if name not in branch)]:
-        message = mapping(mapping(nodes.get(name)).get("message"))
+        message = _as_chatgpt(mapping(mapping(nodes.get(name)).get("message")))
         if not message:
             continue
         found, at = True, f"{where} {name}".strip()
@@ -95,6 +98,17 @@ def _conversation(said: dict[str, Any], place: Place, where: str) -> Iterator[Re
         yield place.skipped(where, "conversation without messages")
 
 
+def _as_chatgpt(message: dict[str, Any]) -> dict[str, Any]:
+    """A message of DeepSeek's export, which is shaped as ChatGPT's but for its fragments."""
+    if "fragments" not in message:
+        return message
+    parts = [mapping(part) for part in sequence(message["fragments"])]
+    kind = "REQUEST" if any(part.get("type") == "REQUEST" for part in parts) else "RESPONSE"
+    said = [text_of(part.get("content")) for part in parts if part.get("type") == kind]
+    author = {"role": "user"} if kind == "REQUEST" else {"role": "deepseek", "name": "DeepSeek"}
+    return {"author": author, "content": {"parts": said}, "create_time": message.get("inserted_at")}
+
+
 def _branch(nodes: dict[str, Any], current: Any) -> dict[str, None]:
     """The names of the branch that ends at `current`, the first first; else of the newest leaf."""
     if not isinstance(current, str) or current not in nodes:
@@ -114,7 +128,8 @@ def _newest_leaf(nodes: dict[str, Any]) -> str | None:
 
 
 def _time(node: Any) -> float:
-    moment = read_stamp(mapping(mapping(node).get("message")).get("create_time"))
+    message = mapping(mapping(node).get("message"))
+    moment = read_stamp(message.get("create_time") or message.get("inserted_at"))
     return moment.timestamp() if moment else 0.0
 
 

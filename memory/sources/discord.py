@@ -29,7 +29,7 @@ WHOLE = frozenset(["messages[]", "[]"])
 # "20" and "23" are answers to commands, which DiscordChatExporter leaves as numbers
 # of the package's folders those of no messages, where JSON of gigabytes lies
 PATTERN = (
-    r"^(?!(?:.*/)?(?:activit\w+|account|servers|programs|ads|support_tickets|store)/)"
+    r"^(?!(?:.*/)?(?:(?:activit\w+|account|servers|programs|ads|support_tickets|store)/|events-\d))"
     r".*\.(?:json|csv)$"
 )
 CLOCKS = ("%m/%d/%Y %I:%M %p", "%d-%b-%y %I:%M %p")  # older versions of the exporter

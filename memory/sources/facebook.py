@@ -48,7 +48,11 @@ MADE_FRIENDS = re.compile(
     r"(?:You are now connected on Messenger|Say hi to your new .{0,60})\.?\s*"
 )
 SENT_A_FILE = re.compile(r".{1,80} sent (?:an? (?:attachment|photo|video|voice message|GIF)"
-                         r"|\d+ (?:photos|videos))\.")  # fmt: skip
+                         r"|\d+ (?:photos|videos))\.|.{1,80} (?:hat einen anhang gesendet|"
+                         r"envió un archivo adjunto|a envoyé une pièce jointe|ha inviato un alleg"
+                         r"ato|enviou um anexo|heeft een bijlage (?:verzonden|gestuurd)|wysłał\(?a?"
+                         r"\)? załącznik|отправил\(?а?\)? вложение|bir ek gönderdi|skickade en "
+                         r"bilaga|[發发傳]送了附件)[.。]?", re.IGNORECASE)  # fmt: skip
 
 
 def read_file(file: Path, root: Path, source: str = "facebook") -> Iterator[Record]:
@@ -110,7 +114,7 @@ def _record(
     author = repair(dig(value, "sender_name") or dig(value, "senderName"))
     if not stamp or not isinstance(value, dict):
         return place.unreadable(where, "has no time, or is far too large")
-    text = repair(value.get("content") or value.get("text") or dig(value, "share", "share_text"))
+    text = repair(value.get("content") or value.get("text"))  # share_text is what others wrote
     reason = _unsaid(value, text)
     if reason:
         return place.skipped(where, reason)

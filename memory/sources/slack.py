@@ -16,8 +16,10 @@ from memory.sources.chat import chat_message, dig, objects, seconds, walk, witho
 Record = Message | Unreadable | Skipped
 
 list_files = folder.list_files
-DAY = r"(^|/)\d{4}-\d\d-\d\d\.json$"
-LISTS = r"(^|/)(users|channels|groups|dms|mpims)\.json$"
+DAY = r"(^|/)(?:\d{4}-\d\d-\d\d|[CDG][A-Z0-9]{8,})\.json$"  # slackdump's "dump": C0123456789.json
+NAMES = ("users", "org_users", "channels", "groups", "dms", "mpims")
+LISTS = rf"(^|/)({'|'.join(NAMES)})\.json$"
+LISTED = frozenset(["[]", "messages[]"])
 SPOKEN = ("", "bot_message", "me_message", "thread_broadcast", "file_comment", "file_share")
 MARK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")  # <@U1>, <#C1|general>, <url|label>
 
@@ -47,7 +49,10 @@ def read_file(file: Path, root: Path) -> Iterator[Record]:
 
 
 def _items(stream: BinaryIO) -> Iterator[tuple[str, Any]]:
-    return (item for item in walk(stream, frozenset(["[]"])) if item[0] == "[]")
+    for path, value in walk(stream, LISTED):
+        if path in LISTED:
+            yield path, value
+            yield from ((path, reply) for reply in objects(dig(value, "slackdump_thread_replies")))
 
 
 def _directory(file: Path) -> Directory:
@@ -67,7 +72,7 @@ def _read_directory(home: Path, mtime_ns: int) -> Directory:
     """`mtime_ns` only tells a newer list from an older."""
     found = Directory()
     if home.is_dir():
-        lists = (home / f"{name}.json" for name in ("users", "channels", "groups", "dms", "mpims"))
+        lists = (home / f"{name}.json" for name in NAMES)
         files = [file for file in lists if file.is_file()]
     else:
         files = [home]
@@ -134,16 +139,30 @@ def _block_text(block: dict[str, Any], depth: int = 0) -> str:
         return block["text"]
     if depth > 8:
         return ""
+    if mark := _mark(block):
+        return mark
     inside = objects(block.get("elements")) + objects([block.get("text")])
     mark = "\n" if block.get("type") in ("rich_text", "rich_text_list") else ""
     return mark.join(_block_text(part, depth + 1) for part in inside)
 
 
+def _mark(block: dict[str, Any]) -> str:
+    """An element without words of its own, as `text` would write it."""
+    kind, name = block.get("type"), words(block.get("name"))
+    if kind == "emoji":
+        return f":{name}:"
+    target = words(block.get("user_id") or block.get("channel_id") or block.get("url"))
+    before = {"user": "@", "channel": "#", "link": ""}.get(kind)
+    if kind == "broadcast":
+        return f"<!{words(block.get('range'))}>"
+    return f"<{before}{target}>" if before is not None and target else ""
+
+
 def _text(value: dict[str, Any], directory: Directory) -> str:
     """The words, mentions by name; of a program's message without any those it attached."""
     text = words(value.get("text")) or "\n".join(map(_block_text, objects(value.get("blocks"))))
-    if not text.strip():
-        attached = objects(value.get("attachments"))
+    if not text.strip() and (value.get("bot_id") or value.get("subtype") == "bot_message"):
+        attached = objects(value.get("attachments"))  # of a person's they are others' words, shared
         text = "\n".join(words(part.get("text") or part.get("fallback")) for part in attached)
 
     def plain(mark: re.Match[str]) -> str:

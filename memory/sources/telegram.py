@@ -65,7 +65,7 @@ def _record(
         return place.unreadable(where, "is no message: not an object, or far too large")
     if value.get("type", "message") != "message":
         return place.skipped(where, "service message")
-    text = read_text(value)
+    text = read_text(value) or words(dig(value, "poll", "question"))
     if not text.strip():
         return place.skipped(where, "media without words")
     sent_at = seconds(value.get("date_unixtime")) or read_stamp(value.get("date"))

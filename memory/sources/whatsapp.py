@@ -46,15 +46,37 @@ CALL = re.compile(  # what an Android phone writes under the caller's name
 DELETED = re.compile(
     r"(?:this message was deleted|you deleted this message|diese nachricht wurde gelöscht"
     r"|du hast diese nachricht gelöscht|se eliminó este mensaje|eliminaste este mensaje"
-    r"|ce message a été supprimé|vous avez supprimé ce message|questo messaggio è stato eliminato"
-    r"|hai eliminato questo messaggio|mensagem apagada|essa mensagem foi apagada"
-    r"|dit bericht is verwijderd|此消息已删除|您删除了这条消息|данное сообщение удалено)\.?",
+    r"|ce message a été supprimé|vous avez supprimé ce message"
+    r"|questo messaggio è stato eliminato|hai eliminato questo messaggio|mensagem apagada"
+    r"|ess?t?a mensagem foi apagada|(?:você )?apag(?:ou|aste) esta mensagem"
+    r"|dit bericht is verwijderd|u heeft dit bericht verwijderd|je hebt dit bericht verwijderd"
+    r"|(?:此|这条|這則)[消訊]息已?被?[删刪]除|[您你]已?[删刪]除了?(?:此|这条|這則)[消訊]息"
+    r"|данное сообщение удалено|вы удалили (?:это|данное) сообщение|это сообщение удалено"
+    r"|bu mesaj silindi|bu mesajı sildiniz|ta wiadomość została usunięta|usunięto tę wiadomość"
+    r"|usunąłeś tę wiadomość|detta meddelande (?:raderades|har raderats)"
+    r"|du raderade detta meddelande|denne besked blev slettet|du slettede denne besked"
+    r"|denne meldingen (?:ble|er) slettet|du slettet denne meldingen"
+    r"|tämä viesti (?:poistettiin|on poistettu)|poistit tämän viestin|tato zpráva byla (?:smazána"
+    r"|odstraněna)|smazali jste tuto zprávu|ezt az üzenetet törölték|törölted ezt az üzenetet"
+    r"|acest mesaj a fost șters|ați șters acest mesaj|це повідомлення (?:було )?видалено"
+    r"|ви видалили це повідомлення|αυτό το μήνυμα διαγράφη?κε|διαγράψατε αυτό το μήνυμα"
+    r"|הודעה זו נמחקה|מחקת (?:את ה)?הודעה (?:זו|הזו)|تم حذف هذه الرسالة"
+    r"|(?:لقد )?حذفت هذه الرسالة|این پیام حذف شد|यह संदेश (?:हटा|मिटा)(?:\s?दि)?या गया"
+    r"|आपने यह संदेश (?:हटा|मिटा)(?:\s?दि)?या|pesan ini (?:telah )?dihapus"
+    r"|anda (?:telah )?menghapus pesan ini|tin nhắn này đã bị xóa|bạn đã xóa tin nhắn này"
+    r"|ข้อความนี้ถูกลบแล้ว|คุณลบข้อความนี้แล้ว|このメッセージ[はを]削除(?:されました|しました)"
+    r"|삭제된 메시지입니다\.?"
+    r"|이 메시지는 삭제되었습니다|이 메시지를 삭제했습니다)[.。]?",
     re.IGNORECASE,
 )
 # "IMG-20260301-WA0001.jpg (file attached)"; the caption stands on the lines below it
 FILE_LINE = re.compile(r"\A\u200e?[^\n/:<>]{1,120}\.\w{2,5} \([^()\n]{3,40}\)(?:\n|$)")
 ATTACHED = re.compile("\u200e?<[\\w ]{3,20}: [^<>\n]{1,150}\\.\\w{2,5}>")
-EDITED = re.compile("(?:\u200e<[^<>\n]{3,60}>|<This message was edited>)\\Z")
+EDITED = re.compile(  # Android's has no mark
+    "(?:\u200e<[^<>\n]{3,60}>|<[^<>\n]{0,40}(?:was edited|bearbeitet|editó|editada|editado"
+    "|modifi(?:é|cato)|bewerkt|düzenlendi|измен[её]но?|edytowana|redigera(?:de)?s|redigeret"
+    "|redigert|upraven[ao]?|muokattu|diedit|đã chỉnh sửa|編集|编辑|編輯|수정)[^<>\n]{0,12}>)\\Z"
+)
 CHAT_NAME = re.compile(
     r".*whatsapp(?:[ -]?(?:chat|sohbeti))?\s*(?:-|–|with|mit|con|com|avec|met|med|с|z|на)\s+(.+)",
     re.IGNORECASE,
