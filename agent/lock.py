@@ -56,6 +56,21 @@ class Lock:
         return self._fd
 
 
+def holder(path: Path) -> int | None:
+    """Process id of who holds the lock at `path`; None where nobody does."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        return int(os.pread(file, 32, 0) or 0) or None
+    finally:
+        os.close(file)
+
+
 def _is_alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.conditions import hindrance
 from agent.config import Config
+from agent.lock import holder
 from agent.schedule import FINISHED, History, backup_due, due, next_start, period_of
 from memory.db import Database, open_database
 from memory.ingest import find_troubles
@@ -108,6 +109,7 @@ def status(config: Config, now: datetime | None = None) -> dict:
         "due_now": is_due,
         "why": why,
         "paused_until": paused.isoformat() if paused else None,
+        "daemon": holder(config.home / "daemon.lock"),
         "last_night": nights[0] if nights else None,
         "messages": messages,
         "rejects": rejects,
@@ -175,6 +177,8 @@ def in_words(found: dict) -> str:
         lines.append(f"Paused until {found['paused_until']}; `junior unpause` ends that.")
     if found["last_backup"]:
         lines.append(f"The last backup is of {found['last_backup']}.")
+    if found["daemon"]:
+        lines.append(f"The daemon is running (process {found['daemon']}).")
     lines += found["problems"]
     lines.append(
         f"Next night: {'now' if found['due_now'] else found['next_due']} ({found['why']})."

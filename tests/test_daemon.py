@@ -67,9 +67,11 @@ def test_a_second_daemon_is_refused_and_sigterm_ends_the_first(home):
     daemon = start(home)
     second = junior(home, "run")
     assert second.returncode == 75 and "a daemon is running" in second.stderr
+    assert f"The daemon is running (process {daemon.pid})." in junior(home, "status").stdout
     began = time.monotonic()
     stop(daemon)
     assert daemon.returncode == 0 and time.monotonic() - began < 10
+    assert "The daemon is running" not in junior(home, "status").stdout
 
 
 def test_logs_hold_no_bodies(home):
