@@ -1,11 +1,12 @@
 """Nights killed with -9 at random and at every named point; ten invariants after each kill.
 
-    .venv/bin/python -m benchmarks.torture --kills 30 [--seed N] [--minutes M] [--recovery]
+    .venv/bin/python -m benchmarks.torture --kills 30 [--seed N] [--random-only] [--recovery]
 
 A home of ten messages, 20 training steps on a base of two steps, and a server that keeps what it
 is sent (tests/fake_ollama.py). First a kill at every named point of memory/crash.py, in the order
 in which a night comes by them, then kills at random moments; after each the home is looked at, then
-the night is gone on with. Of the later nights a third have a gate that says no.
+the night is gone on with. Of the later nights a third have a gate that says no. Every process is
+forked off one that has the training libraries loaded (benchmarks/warm.py).
 """
 
 import argparse
@@ -28,6 +29,7 @@ import tomlkit
 from agent.backup import find_damage
 from agent.config import Config, load_config
 from agent.night import VERDICTS
+from benchmarks.warm import Warm
 from distill import release
 from distill.release.publisher import load_recipe
 from memory.crash import POINTS
@@ -89,6 +91,7 @@ class Torture:
 
     home: Path
     server: FakeOllama
+    warm: Warm
     random: random.Random
     acknowledged: dict[str, str] = field(default_factory=dict)
     before: tuple[str | None, str | None] = (None, None)
@@ -142,7 +145,7 @@ class Torture:
             self.gate()
         told = {"JUNIOR_CRASH_AT": point} if point else {}
         return subprocess.Popen(
-            [sys.executable, "-m", "agent.cli", "--home", str(self.home), "night", *resume],
+            [self.warm.python, "-m", "agent.cli", "--home", str(self.home), "night", *resume],
             cwd=ROOT,
             env=os.environ | told,
             stdin=subprocess.DEVNULL,
@@ -160,17 +163,22 @@ class Torture:
         killed = night.poll() is None
         if killed:
             os.killpg(night.pid, signal.SIGKILL)
-        night.wait()
+        self.end(night)
         return killed
 
     def kill_at_point(self, point: str) -> bool:
         """Whether the night came by it; gone on with, it comes by the next one soon."""
-        night = self.start(point)
-        night.wait()
+        night = self.end(self.start(point))
         hit = night.returncode == -signal.SIGKILL or self._stage_was_killed()
         if hit:
             self.points.append(point)
         return hit
+
+    def end(self, night: subprocess.Popen) -> subprocess.Popen:
+        """Once it and every stage of it is dead."""
+        night.wait()
+        self.warm.wait()
+        return night
 
     def _stage_was_killed(self) -> bool:
         with open_database(self.home / "memory.db") as db:
@@ -190,6 +198,19 @@ class Torture:
         self.violations += found
         for line in found:
             print(f"VIOLATION {line}", file=sys.stderr, flush=True)
+
+    def so_far(self) -> dict:
+        """What has been done to the home, and what came of it."""
+        with open_database(self.home / "memory.db") as db:
+            ended = Counter(row[0] for row in db.execute("select verdict from nights"))
+        return {
+            "kills": self.counts["kills"],
+            "at_points": len(self.points),
+            "points_not_hit": sorted(set(POINTS) - set(self.points)),
+            "violations": len(self.violations),
+            "nights": dict(ended),
+            "messages": len(self.acknowledged),
+        }
 
     def _violated(self, db: Database):
         rows = db.execute("select external_id, text from messages where source = 'log'").fetchall()
@@ -266,49 +287,33 @@ def make_home(folder: Path) -> Path:
     return let_pass(folder / "home")
 
 
-def torture(folder: Path, kills: int, seed: int, minutes: float) -> dict:
+def torture(folder: Path, kills: int, seed: int, minutes: float = 1e6, points=POINTS) -> dict:
     """{"kills", "violations", ...} of one home; the environment is this process's."""
     deadline = time.monotonic() + 60 * minutes
-    with Server(blobs=Store()) as server:
+    with Warm(folder) as warm, Server(blobs=Store()) as server:
         os.environ["OLLAMA_HOST"] = server.url.removeprefix("http://")
         server.home = make_home(folder)
-        case = Torture(server.home, server, random.Random(seed))
+        case = Torture(server.home, server, warm, random.Random(seed))
         case.deliver(9)
         begin = time.monotonic()
-        case.start().wait()
+        case.end(case.start())
         longest = time.monotonic() - begin
         print(f"seed {seed}: a night of ten messages takes {longest:.1f} s", file=sys.stderr)
         case.check()
-        done = threading.Event()
+        done, todo = threading.Event(), list(points)
         threading.Thread(target=case.watch_trainers, args=(done,), daemon=True).start()
-        todo = list(POINTS)
         while case.counts["kills"] < kills and time.monotonic() < deadline:
             case.orderly = bool(todo)
             killed = case.kill_at_point(todo.pop(0)) if todo else case.kill_at_random(longest)
-            case.counts["kills"] += killed
-            case.counts["nights ended"] += not killed
+            case.counts["kills" if killed else "not there to be killed"] += 1
             case.check()
-            if killed and case.counts["kills"] % 5 == 0:
-                print(f"{case.counts['kills']} kills, {len(case.violations)} violations, "
-                      f"{len(set(case.points))} of {len(POINTS)} points", file=sys.stderr,
-                      flush=True)  # fmt: skip
+            if killed and case.counts["kills"] % 10 == 0:
+                print(case.so_far(), file=sys.stderr, flush=True)
         if case.unfinished():
-            case.start().wait()
+            case.end(case.start())
         case.check()
         done.set()
-    with open_database(case.home / "memory.db") as db:
-        ended = Counter(row[0] for row in db.execute("select verdict from nights"))
-    return {
-        "kills": case.counts["kills"],
-        "at_points": len(case.points),
-        "points": f"{len(set(case.points))} of {len(POINTS)}",
-        "points_not_hit": sorted(set(POINTS) - set(case.points)),
-        "violations": len(case.violations),
-        "seed": seed,
-        "night_seconds": round(longest, 1),
-        "nights": dict(ended),
-        "messages": len(case.acknowledged),
-    }
+    return case.so_far() | {"seed": seed, "night_seconds": round(longest, 1)}
 
 
 def recovery_seconds(folder: Path, messages: int = 100_000) -> float:
@@ -351,7 +356,8 @@ with open_database(Path({str(home / "memory.db")!r})) as db:
     daemon.terminate()
     daemon.wait(15)
     with open_database(home / "memory.db") as db:
-        if db["messages"].count != messages or find_damage(db):
+        kept = db["messages"].count_where("source = 'log'")
+        if kept != messages or find_damage(db):
             sys.exit("messages are missing after the kill")
     return round(seconds, 2)
 
@@ -359,7 +365,8 @@ with open_database(Path({str(home / "memory.db")!r})) as db:
 def _tortured(folder: Path, options: argparse.Namespace) -> dict:
     if not options.kills:
         return {}
-    return torture(folder, options.kills, options.seed, options.minutes)
+    points = () if options.random_only else POINTS
+    return torture(folder, options.kills, options.seed, options.minutes, points)
 
 
 def main() -> None:
@@ -367,6 +374,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so long")
+    parser.add_argument("--random-only", action="store_true", help="no kills at named points")
     parser.add_argument("--recovery", action="store_true", help="time the start after a kill too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,17 +1,17 @@
 """Claims about kills: a handful of what `python -m benchmarks.torture` does at length."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from benchmarks.torture import SETTINGS, Server, Store, Torture, make_home
+from benchmarks.torture import SETTINGS, torture
 from memory.crash import POINTS, reach
 from memory.files import write_atomic
 from tests.homes import ROOT
+from tests.test_permissions import open_to_others
 
 HANDFUL = (
     "config.json.half", "night.begun", "ingest.uncommitted", "manifest.json.half",
@@ -37,18 +37,10 @@ def test_a_point_ends_the_process_and_nothing_else_does(tmp_path, point, there):
 
 
 @pytest.mark.slow
-def test_killed_at_a_handful_of_points_and_moments_nothing_is_lost(tmp_path, monkeypatch):
+def test_killed_thirty_times_nothing_is_lost_or_open_to_others(tmp_path, monkeypatch):
     for key, value in (SETTINGS | {"XDG_CACHE_HOME": str(tmp_path / "cache")}).items():
         monkeypatch.setenv(key, value)
-    with Server(blobs=Store()) as server:
-        monkeypatch.setenv("OLLAMA_HOST", server.url.removeprefix("http://"))
-        server.home = make_home(tmp_path)
-        case = Torture(server.home, server, random.Random(7))
-        case.deliver(9)
-        for point in HANDFUL:
-            case.kill_at_point(point)
-            case.check()
-        case.start().wait()
-        case.check()
-        assert case.violations == [] and case.points == list(HANDFUL)
-        assert case.current()[0] is not None
+    monkeypatch.setenv("OLLAMA_HOST", "")
+    found = torture(tmp_path, kills=30, seed=7, points=HANDFUL)
+    assert (found["violations"], found["kills"], found["at_points"]) == (0, 30, len(HANDFUL))
+    assert found["nights"]["released"] and open_to_others(tmp_path / "home") == []
