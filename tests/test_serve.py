@@ -1,5 +1,9 @@
 """Claims about the endpoint, made with OpenAI's own client, unmodified."""
 
+import asyncio
+import json
+import shutil
+import subprocess
 import threading
 from dataclasses import replace
 
@@ -7,8 +11,11 @@ import httpx
 import openai
 import pytest
 
+from agent.serve.backends import Asked, EmbeddedBackend
 from tests.fake_llm import FakeLLM
+from tests.homes import ROOT
 from tests.serving import release, served, wren_home
+from tests.tiny_gguf import write_gguf
 
 HELLO = [{"role": "user", "content": "Hello there."}]
 
@@ -87,6 +94,28 @@ def test_a_stream_that_is_cancelled_stops_the_model(tmp_path):
     assert slow.broken_off == 1
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_the_readmes_curl_lines_work_as_written(wren):
+    door, model = wren
+    model.answer = lambda messages: "It isn't late."
+    text = (ROOT / "README.md").read_text().partition("## The junior at work")[2]
+    lines = text.split("```\n")[1].replace("~/.junior", str(door.config.home))
+    lines = lines.replace("http://127.0.0.1:4910", door.url)
+    said = subprocess.run(["bash", "-euc", lines], capture_output=True, text=True, check=True)
+    answers = _documents(said.stdout)
+    words = [one["choices"][0]["message"]["content"] for one in answers[:2]]
+    assert words == ["It isn't late.", "It isn't late."] and not answers[2]["duplicate"]
+
+
+def _documents(text: str) -> list[dict]:
+    """JSON objects that follow each other without anything between."""
+    found, place = [], 0
+    while place < len(text):
+        document, place = json.JSONDecoder().raw_decode(text, place)
+        found.append(document)
+    return found
+
+
 def test_a_rewrite_keeps_the_facts_or_the_input(client, wren):
     _, model = wren
     text = "The pump ran at 4 bar. I do not know why.\n\n```\ncode = 1\n```\n"
@@ -123,11 +152,14 @@ def test_a_rewrite_is_streamed_paragraph_by_paragraph(client, wren):
         (b'{"messages": [{"role": "user", "content": "a"}], "n": 3}', 400, "unsupported"),
         (b'{"messages": [{"role": "user", "content": "a"}], "temperature": "x"}', 400,
          "invalid_value"),
+        (b'{"messages": [{"role": "user", "content": "a"}], "stop": 5}', 400, "invalid_type"),
+        (b'{"messages": [{"role": [], "content": "a"}]}', 400, "role"),
         (b'{"messages": [{"role": "user", "content": "%s"}]}' % (b"a" * 60_000), 400,
          "context_length_exceeded"),
         (b"a" * 10_000_000, 413, "request_too_large"),
     ],
-    ids=["broken", "utf8", "deep", "empty", "half", "n", "type", "context", "10 MB"],
+    ids=["broken", "utf8", "deep", "empty", "half", "n", "type", "stop", "role", "context",
+         "10 MB"],
 )  # fmt: skip
 def test_bad_input_is_told_in_openais_shape(wren, body, status, code):
     door, _ = wren
@@ -182,6 +214,31 @@ def test_a_server_of_one_model_is_asked_for_the_current_junior_alone(tmp_path):
             ]
     texts = [one.choices[0].message.content for one in said]
     assert texts[0] == "You said: Hello there." != texts[1] and len(model.asked) == 1
+
+
+def test_a_seed_below_zero_is_one_and_without_any_answers_differ(tmp_path):
+    with served(wren_home(tmp_path)) as door:
+        client = openai.OpenAI(base_url=f"{door.url}/v1", api_key=door.token)
+
+        def said(**how: object) -> str:
+            found = client.chat.completions.create(
+                model="junior", messages=HELLO, max_tokens=12, temperature=1, **how
+            )
+            return found.choices[0].message.content
+
+        assert said(seed=-1) == said(seed=-1)
+        assert said() != said()
+
+
+def test_a_runner_that_fails_in_its_thread_ends_the_answer(tmp_path):
+    backend = EmbeddedBackend(lambda _: write_gguf(tmp_path / "model.gguf"), 512)
+
+    async def answered() -> list:
+        wrong = Asked(tuple(HELLO), stop=(5,))
+        return [said async for said in backend.answer("any", wrong)]
+
+    with pytest.raises(TypeError):
+        asyncio.run(answered())
 
 
 def test_a_switch_between_two_requests_drops_none(tmp_path):

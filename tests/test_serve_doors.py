@@ -131,6 +131,21 @@ def test_what_the_agent_writes_is_stored_once_and_found_at_once(door):
     assert [hit["id"] for hit in hits] == [first.json()["id"]] and hits[0]["author"] == "Wren"
 
 
+@pytest.mark.parametrize("wrong", [{"to": 5}, {"text": []}, {"kind": "poem"}, {"by": "Otto"}])
+def test_what_cannot_be_written_down_is_told(door, wrong):
+    asked = {"kind": "journal", "text": "The heron."} | wrong
+    answer = httpx.post(f"{door.url}/memory/messages", json=asked, headers=door.bearer)
+    assert answer.status_code == 400 and set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize("since", ["yesterday", "0001-01-01", "9999-12-31T23:59:59-23:00"])
+def test_a_date_that_is_none_is_told(door, since):
+    answer = httpx.get(
+        f"{door.url}/memory/search", params={"q": "a", "since": since}, headers=door.bearer
+    )
+    assert answer.status_code == 400 and "is no date" in answer.json()["error"]["message"]
+
+
 def test_what_a_junior_wrote_is_kept_as_a_juniors(door):
     asked = {"kind": "note", "text": "I am a made-up answer.", "by": "junior"}
     stored = httpx.post(f"{door.url}/memory/messages", json=asked, headers=door.bearer).json()

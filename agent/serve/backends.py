@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -178,17 +179,22 @@ class EmbeddedBackend:
     async def answer(self, model: str, asked: Asked) -> AsyncIterator[Said]:
         async with self._turn:
             runner = await self._runner(model)
-            pieces: asyncio.Queue[Said | Exception] = asyncio.Queue()
+            pieces: asyncio.Queue[Said | BaseException] = asyncio.Queue()
             stop, loop = threading.Event(), asyncio.get_running_loop()
 
             def tell(piece: Said | Exception) -> None:
                 loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
+            def failed(done: asyncio.Future) -> None:  # else nobody would hear of it
+                if not done.cancelled() and (error := done.exception()):
+                    pieces.put_nowait(error)
+
             work = loop.run_in_executor(None, _speak, runner, asked, stop, tell)
+            work.add_done_callback(failed)
             try:
                 while True:
                     piece = await pieces.get()
-                    if isinstance(piece, Exception):
+                    if isinstance(piece, BaseException):
                         raise piece
                     yield piece
                     if piece.finish:
@@ -221,7 +227,8 @@ def _speak(
     how = {"max_tokens": asked.max_tokens, "temperature": asked.temperature}
     longest = max(map(len, asked.stop), default=1)
     try:
-        for text in runner.stream(list(asked.messages), seed=asked.seed or 0, **how):
+        seed = secrets.randbits(31) if asked.seed is None else asked.seed % 2**64
+        for text in runner.stream(list(asked.messages), seed=seed, **how):
             if stop.is_set():
                 return
             count, held = count + 1, held + text

@@ -99,15 +99,15 @@ def _asked(desk: Desk, body: dict[str, Any], messages: tuple[dict[str, str], ...
     limit = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
     most = desk.config.publish.max_tokens or MOST_TOKENS
     seed = _number(body, "seed", None, -(2**63), 2**63)
-    stop = body.get("stop") or ()
-    stop = (stop,) if isinstance(stop, str) else tuple(stop)
-    if not all(isinstance(one, str) and one for one in stop):
+    stop = body.get("stop") or []
+    stop = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stop, list) or not all(isinstance(one, str) and one for one in stop):
         raise ApiError(400, "stop must be a string or a list of strings", "invalid_type", "stop")
     temperature = _number(body, "temperature", desk.config.publish.temperature, 0, 2)
     top_p = _number(body, "top_p", None, 0, 1)
     max_tokens = int(_number(body, limit, most, 1, 1_000_000))
     seed = None if seed is None else int(seed)
-    return Asked(messages, min(max_tokens, most), temperature, top_p, seed, stop)
+    return Asked(messages, min(max_tokens, most), temperature, top_p, seed, tuple(stop))
 
 
 def _number(body: dict[str, Any], name: str, default: float | None, low: float, high: float) -> Any:
@@ -126,7 +126,8 @@ def _messages(body: dict[str, Any]) -> tuple[dict[str, str], ...]:
     found = []
     for number, row in enumerate(rows):
         where = f"messages[{number}]"
-        role = ROLES.get(row.get("role")) if isinstance(row, dict) else None
+        said_by = row.get("role") if isinstance(row, dict) else None
+        role = ROLES.get(said_by) if isinstance(said_by, str) else None
         if role is None:
             raise ApiError(400, f"{where}: role must be one of {', '.join(ROLES)}", "role", where)
         found.append({"role": role, "content": _text(row.get("content"), where)})

@@ -30,6 +30,7 @@ def routes(desk: Desk) -> list[Route]:
         key = request.headers.get("idempotency-key") or body.get("key") or ""
         asked = {name: body.get(name, "") for name in ("kind", "text", "topic")}
         to = body.get("to") or []
+        to = to if isinstance(to, list) else [None]
         if not all(isinstance(one, str) for one in (*asked.values(), key, *to)):
             raise ApiError(400, "kind, text, topic, key and to are texts", "invalid_type")
         stored = await asyncio.to_thread(
@@ -101,9 +102,9 @@ def parsed_date(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{text!r} is no date; write it as 2026-11-20 or with a time") from error
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def recent(config: Config, limit: int) -> list[dict[str, Any]]:
