@@ -73,7 +73,7 @@ class Daemon:
 
     def _read(self, source: SourceConfig) -> None:
         with open_database(self.config.database_path) as db:
-            counts = ingest_source(db, source, only_changed=True)
+            counts = ingest_source(db, source, only_changed=True, wait=True)
         if counts.messages or counts.updated:
             log.info("ingest %s: %d new, %d updated", source.name, counts.messages, counts.updated)
         if counts.rejects and source.name not in self._complained:

@@ -69,15 +69,16 @@ def ingest_source(
     source: SourceConfig,
     *,
     only_changed: bool = False,
+    wait: bool = False,
     progress: Callable[[Counts], None] | None = None,
 ) -> Counts:
     """Store what is new or changed under `source.path`: all of it, or nothing after an error.
 
     With `only_changed` files whose size, time and inode are as when they were last read are
-    counted as skipped "unchanged file". A path that is not there is one reject. A connection is
-    read on from where it was left, a transaction for each batch with its cursor. `progress` is
-    called with the counts so far. Raises UsageError for an unknown kind, and memory.db's
-    UserErrors (full disk, locked).
+    counted as skipped "unchanged file"; with `wait` one that is being written is left for later.
+    A path that is not there is one reject. A connection is read on from where it was left, a
+    transaction for each batch with its cursor. `progress` is called with the counts so far.
+    Raises UsageError for an unknown kind, and memory.db's UserErrors (full disk, locked).
     """
     if source.kind not in SOURCES:
         raise UsageError(f"source kind {source.kind!r} is unknown; known: {', '.join(SOURCES)}")
@@ -95,7 +96,7 @@ def ingest_source(
         if problem := _closed(run.source.locate(root), root):
             run.file_rejects("", run.record([Unreadable("", "", problem)]))
         else:
-            run.read_all(only_changed)
+            run.read_all(only_changed, wait)
         index_new(db)
         reach("ingest.uncommitted")
     return counts
@@ -143,7 +144,7 @@ class _Run:
         self.cursors = self._load_cursors()
         self.rejected = self._load_rejected()
 
-    def read_all(self, only_changed: bool) -> None:
+    def read_all(self, only_changed: bool, wait: bool) -> None:
         """Read every file; forget cursors and rejects of files that are gone."""
         self.file_rejects("", {})
         for file in self.source.list_files(self.root):
@@ -155,6 +156,9 @@ class _Run:
                 self.counts.read += 1
                 self.counts.skip("unchanged file")
                 self.rejected.pop(path, None)
+            elif wait and not self.source.is_whole(file):
+                self.counts.read += 1
+                self.counts.skip("still being written")
             else:
                 self._read_file(file, path, cursor, known)
             self.progress(self.counts)

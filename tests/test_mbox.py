@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from memory.db import open_database
+from memory.ingest import SourceConfig, ingest_source
 from memory.message import Message, Skipped, Unreadable
 from memory.sources import read_messages
 
@@ -30,23 +32,28 @@ def test_a_mail_without_a_date_has_that_of_its_envelope(tmp_path):
 
 
 def test_a_paragraph_may_begin_with_from(tmp_path):
-    prose = "\nFrom time to time it rains.\nReally.\n\nFrom here on: sun.\n\n"
+    prose = "\nFrom time to time it rains.\nReally.\n\nFrom here on: sun.\n"
     (message,) = read(tmp_path, MAIL.format(1) + prose)
     assert "From time to time" in message.text
     assert "From here on: sun." in message.text
 
 
 def test_a_quoted_from_stays_a_quotation(tmp_path):
-    (message,) = read(tmp_path, MAIL.format(1) + ">From the start it rained.\n\n")
+    (message,) = read(tmp_path, MAIL.format(1) + ">From the start it rained.\n")
     assert ">From the start it rained." in message.text
 
 
-def test_a_mail_that_is_being_written_waits_until_it_is_whole_or_a_minute_old(tmp_path):
-    half = MAIL.format(1) + MAIL.format(2)[:-3]
-    first, trouble = read(tmp_path, half)
-    assert first.text == "Body 1." and "still being written" in trouble.reason
-    os.utime(tmp_path / "box", (0, 0))
-    assert [one.text for one in read_messages("mbox", tmp_path / "box")] == ["Body 1.", "Body 2"]
+def test_a_watched_file_waits_until_its_last_mail_is_whole_or_a_minute_old(tmp_path):
+    box = tmp_path / "box"
+    box.write_text(MAIL.format(1) + MAIL.format(2)[:-3])
+    assert [one.text for one in read_messages("mbox", box)] == ["Body 1.", "Body 2"]  # imported
+    source = SourceConfig("mbox", str(box))
+    with open_database(tmp_path / "memory.db") as db:
+        waiting = ingest_source(db, source, wait=True)
+        os.utime(box, (0, 0))
+        later = ingest_source(db, source, wait=True)
+    assert (waiting.messages, waiting.skipped) == (0, {"still being written": 1})
+    assert later.messages == 2
 
 
 @pytest.mark.parametrize(("text", "reason"), [("", "empty file"), ("notes", "not an mbox file")])

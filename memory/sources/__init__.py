@@ -44,7 +44,8 @@ class Source:
     `list_files(root)` yields the files that may hold records; `read_file(file, root)` yields a
     record for everything in one, and at least one; `watch`: worth watching for changes;
     `same_key`: what another message under the same key means (memory.store); `locate(path)`: the
-    file or folder on disk a configured path means, where it says more than that; `read_batches`:
+    file or folder on disk a configured path means, where it says more than that; `is_whole(file)`:
+    a watched file can be read now, and is not half written; `read_batches`:
     of a connection, which has no files: yields records with the cursor they move.
     """
 
@@ -54,6 +55,7 @@ class Source:
     watch: bool = True
     same_key: str = "update"
     locate: Callable[[Path], Path] = Path
+    is_whole: Callable[[Path], bool] = lambda file: True
     read_batches: Callable[[str, dict[str, imap.Cursor]], Iterator[imap.Batch]] | None = None
 
 
@@ -64,7 +66,9 @@ SOURCES: dict[str, Source] = {
 SOURCES |= {
     "relay": Source("relay", relay.list_files, relay.read_file, same_key="relay"),
     "maildir": Source("maildir", maildir.list_files, maildir.read_file, same_key="mail"),
-    "mbox": Source("mbox", mbox.list_files, mbox.read_file, same_key="mail"),
+    "mbox": Source(
+        "mbox", mbox.list_files, mbox.read_file, same_key="mail", is_whole=mbox.is_whole
+    ),
     "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail"),
     "imap": Source(
         "imap",

@@ -42,10 +42,7 @@ def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
         with open(file, "rb") as opened:
             lines = iter(partial(opened.readline, LONGEST_LINE_BYTES), b"")
             number = 0
-            for number, (envelope, mail, is_last) in enumerate(_mark_last(split(lines)), 1):
-                if is_last and _is_being_written(mail, opened.fileno()):
-                    yield Unreadable(path, "", "its last mail is still being written")
-                    break
+            for number, (envelope, mail) in enumerate(split(lines), 1):
                 place = f"mail {number}"
                 yield read_mail(mail, path, place, partial(_envelope_date, envelope))
             if not number:
@@ -54,21 +51,21 @@ def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
         yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
 
 
-def _mark_last(mails: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes, bool]]:
-    held = None
-    for mail in mails:
-        if held:
-            yield *held, False
-        held = mail
-    if held:
-        yield *held, True
+def is_whole(file: Path) -> bool:
+    """Whether the last mail has its end, or nobody has written to the file for a minute.
 
-
-def _is_being_written(mail: bytes, file: int) -> bool:
-    """A body ends in a blank line (mbox, RFC 4155): half of one would be another mail, for ever."""
+    A body ends in a blank line (mbox, RFC 4155); half of a mail would be another mail, for ever.
+    """
+    try:
+        with open(file, "rb") as opened:
+            status = os.fstat(opened.fileno())
+            opened.seek(max(0, status.st_size - LONGEST_LINE_BYTES))
+            mail = opened.read().rpartition(b"\n\nFrom ")[2]
+    except OSError:
+        return True  # reading it says what is wrong
     head_end = HEAD_END.search(mail)
-    whole = head_end and head_end.end() < len(mail) and mail.endswith((b"\n\n", b"\n\r\n"))
-    return not whole and time.time() - os.fstat(file).st_mtime < QUIET_SECONDS
+    ended = head_end and head_end.end() < len(mail) and mail.endswith((b"\n\n", b"\n\r\n"))
+    return bool(ended) or time.time() - status.st_mtime >= QUIET_SECONDS
 
 
 def split(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:

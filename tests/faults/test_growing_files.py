@@ -41,7 +41,7 @@ WRITERS = {"relay": relay, "claude_code": claude_code, "mbox": mbox, "journals":
 
 
 def read(db, source):
-    counts = ingest_source(db, source, only_changed=True)
+    counts = ingest_source(db, source, only_changed=True, wait=True)
     rows = db.execute("select external_id, text from messages order by external_id").fetchall()
     return counts, rows
 
