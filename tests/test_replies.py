@@ -1,5 +1,6 @@
-"""Of a mail its writer's words are left: no heads, quotations, signatures, in twelve languages."""
+"""Of a mail its writer's words are left: no heads, quotations, signatures, in sixty languages."""
 
+import json
 import time
 from pathlib import Path
 
@@ -117,3 +118,33 @@ def test_the_cases_of_peers_are_cut_as_they_expect():
 @given(st.text(alphabet="On >:\n-ab@12", max_size=400))
 def test_parts_lie_within_the_text(text):
     assert all(0 <= part.start <= part.end <= len(text) for part in quoted_parts(text, "mail"))
+
+
+MADE_UP = json.loads((Path(__file__).parent / "data/reply_heads.json").read_text("utf-8"))
+UNDER_HEADS = [  # (what stands over the quotation, the quotation)
+    *((head, said) for head in MADE_UP["heads"].values() for said in (QUOTED, "Does it rain?\n")),
+    *((block, "Does it rain?\n") for name in ("blocks", "forwards")
+      for block in MADE_UP[name].values()),
+]  # fmt: skip
+
+
+def test_heads_of_sixty_languages_are_cut_with_what_stands_under_them():
+    own = "I think so too.\n\nQuill"
+    left = [head for head, said in UNDER_HEADS
+            if own_text(f"{own}\n\n{head}\n\n{said}").strip() != own]  # fmt: skip
+    assert len(UNDER_HEADS) > 280 and left == [MADE_UP["heads"][name] for name in
+                                               ("horde", "horde-en")]  # fmt: skip
+
+
+KEPT = (
+    "Dear Pell,\n\n1. Za: the boat\n2. Do: the sails\n\nQuill",
+    "No: I will not come.\nTo: think of it makes me sad.",
+    "Из дома: всё хорошо.\nДо: встречи!",
+    "Ready at 9:00, room 2026, where she spoke and nobody knew:\nthat was all.",
+    "Da: ist sie wieder.\nA: und weiter.",
+)
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_lines_with_colons_in_own_words_stay(text):
+    assert own_text(text) == text

@@ -224,10 +224,16 @@ KIN = words(
 
 # What the line over a quoted mail says, in the languages mail programs write it.
 WROTE = re.compile(
-    r"\b(?:wrote|writes|schrieb|schreibt|skrev|schreef|pisze|napisał\(?a?\)?|kirjoitti)\b|a écrit|"
-    r"\bescribió|ha scritto|\bescreveu|пишет|написал\(?а?\)?|写道|寫道|さんは書きました|yazdı|"
-    r"님이 작성|\bnapsala?\b|\bnapsal\(|đã viết|כתב|\bmenulis\b|έγραψε|\bezt írta\b|\ba scris\b|"
-    r"のメール|\bnapísal\(?a?\)?|\bnapisao\b|\brašė\b|написа\b"
+    r"\b(?:wrote|writes|schrieb|schreibt|skrev|schreef|pisze|napisał\(?a?\)?|kirjoitti)\b"
+    r"|a écrit|\bescribió|ha scritto|\bescreveu|пишет|написал\(?а?\)?|写道|寫道"
+    r"|さんは書きました|yazdı|님이 작성|\bnapsala?\b|\bnapsal\(|đã viết|כתב|\bmenulis\b|έγραψε"
+    r"|\bezt írta\b|\ba scris\b|のメール|\bnapísal\(?a?\)?|\bnapisao\b|\brašė\b|написа\b"
+    r"|\bnapisala?\b|\bпише\b|\bписа[влa]\w?\b|\bнаписао\b|\bnapsal\b|\bírta\b|쓴 글"
+    r"|\bgeschreven\b|\brakstīja\b|\bkirjutas\b|\bskrifaði\b|\bidatzi du\b|\bescribiu\b"
+    r"|\bgeskryf\b|\bshkroi\b|\bнапиша\b|\bпіша\b|жазды|бичсэн|գրել է|წერდა|დაწერა|எழுதிய|लिखा"
+    r"|लेख्नुभयो|লিখেছেন|เขียน|ရေးသား|نوشت|كتب|لکھا|\bכתבה?\b|\bתאריך .{5,60} מאת\b"
+    r"|\bisinulat ni\b|\baliandika\b|\bysgrifennodd\b|\bscríobh\b"
+    r"|\bMissatge de .{2,80} del dia\b"
 )
 # Over a quotation in ">": "Quoting Ada:", "* Ada [2014-11-05 10:12]:", "Ada said:"
 QUOTING = re.compile(
@@ -236,22 +242,35 @@ QUOTING = re.compile(
     re.IGNORECASE,
 )
 # A date and a clock, as a head has them and a sentence seldom does
-DATED = re.compile(r"(?:[12]\d{3}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}).{0,40}\d{1,2}[:.h]\d{2}"
-                   r"|\d{1,2}[:.h]\d{2}.{0,40}(?:[12]\d{3}|\d{1,2}[-./]\d{1,2}[-./]\d\d)"
+DATED = re.compile(r"(?:(?<!\d)\d{4}(?!\d)|\d{1,2}[-./] ?\d{1,2}[-./] ?\d{1,4}).{0,40}"
+                   r"\d{1,2}[:.h]\d{2}|\d{1,2}[:.h]\d{2}.{0,40}(?:(?<!\d)\d{4}(?!\d)"
+                   r"|\d{1,2}[-./] ?\d{1,2}[-./] ?\d\d)"
                    )  # fmt: skip
 HEAD_OPENERS = re.compile(
     r"(?:On|Am|Le|El|Il|Em|Op|Den|W dniu|Dnia|Pada|Em|在|于|於|[12]\d{3}[-/年.]|\d{1,2}\.? )"
 )
 FROM_WORDS = (
-    "From|Von|De|Da|Van|Från|Fra|Od|От|Lähettäjä|Kimden|发件人|發件人|寄件者|差出人|보낸 사람"
+    "Feladó|De la|Від|Šalje|Nuo|No(?=:[^\n]*@)|Saatja|Από|من|מאת|از|प्रेषक|จาก|Từ|Dari|寄件人"
+    "|Frá|Nadawca|Mittente|Remitente|Remetente|Afzender|Expéditeur|Absender|Avsändare|Afsender"
+    "|Avsender|送信元|送信者|Pošiljatelj|Odosielateľ|Odesílatel|Siuntėjas|Gönderen|Expeditor"
+    "|Подател|From|Von|De|Da|Van|Från|Fra|Od|От|Lähettäjä|Kimden|发件人|發件人|寄件者|差出人"
+    "|보낸 사람"
 )
 HEAD_WORDS = (
-    "Sent|Date|To|Cc|Subject|Reply-To|Gesendet|Datum|An|Betreff|Envoyé|À|Objet|Date|Enviado|Para|"
-    "Asunto|Inviato|Data|A|Oggetto|Verzonden|Aan|Onderwerp|Skickat|Till|Ämne|Sendt|Til|Emne|Wysłano|"
-    "Do|Temat|Отправлено|Кому|Тема|发送时间|收件人|主题|日期|發送時間|主旨|收件者|送信日時|件名|宛先|"
-    "CC|cc|Bcc|bcc|Kopie|Kopia|Kopi|Copie à|Cópia|Копия|抄送|抄送人|副本|Reply to|Antwort an|"
-    "Répondre à|Responder a|Rispondi a|Дата|Gönderildi|Gönderilme Tarihi|Tarih|Kime|Bilgi|Konu|"
-    "日時|日付|보낸 날짜|받는 사람|제목|참조|Dato|Importance|Wichtigkeit|Attachments|Anlagen"
+    "Enviado el|Enviad[ao] em|Enviat el|Lähetetty|Vastaanottaja|Aihe|Päivämäärä|Odesláno|Komu"
+    "|Předmět|Odoslané|Predmet|Elküldve|Címzett|Tárgy|Dátum|Trimis|Către|Subiect|Изпратено|До"
+    "|Относно|Надіслано|Poslano|Prima|Za|Zadeva|Išsiųsta|Kam|Tema|Nosūtīts|Tēma|Saatmisaeg"
+    "|Saadetud|Adressaat|Teema|Kuupäev|Στάλθηκε|Ημερομηνία|Προς|Θέμα|تم الإرسال|التاريخ|إلى"
+    "|الموضوع|נשלח|תאריך|אל|נושא|ارسال شده|تاریخ|به|موضوع|भेजा गया|दिनांक|प्रति|विषय|ส่ง|วันที่"
+    "|ถึง|เรื่อง|Đã gửi|Ngày|Đến|Chủ đề|Dikirim|Tanggal|Kepada|Subjek|寄件日期|Per a|Assumpte"
+    "|Efni|Sujet|Pour|Assunto|Envoyé le|Inviato il|Verstuurd|Sent on|Destinatario|Destinataire"
+    "|Destinatário|Odbiorca|Ontvanger|Sent|Date|To|Cc|Subject|Reply-To|Gesendet|Datum|An"
+    "|Betreff|Envoyé|À|Objet|Date|Enviado|Para|Asunto|Inviato|Data|A|Oggetto|Verzonden|Aan"
+    "|Onderwerp|Skickat|Till|Ämne|Sendt|Til|Emne|Wysłano|Do|Temat|Отправлено|Кому|Тема"
+    "|发送时间|收件人|主题|日期|發送時間|主旨|收件者|送信日時|件名|宛先|CC|cc|Bcc|bcc|Kopie"
+    "|Kopia|Kopi|Copie à|Cópia|Копия|抄送|抄送人|副本|Reply to|Antwort an|Répondre à"
+    "|Responder a|Rispondi a|Дата|Gönderildi|Gönderilme Tarihi|Tarih|Kime|Bilgi|Konu|日時|日付"
+    "|보낸 날짜|받는 사람|제목|참조|Dato|Importance|Wichtigkeit|Attachments|Anlagen"
 )
 # Outlook's block: a From line, then at least one more head line.
 FORWARD_BLOCK = re.compile(
@@ -268,23 +287,33 @@ NOTES_BLOCK = re.compile(
     re.MULTILINE,
 )
 FORWARD_LINE = re.compile(
-    r"^[ \t>]*-{3,30}[^\n-][^\n]{3,160}\b(?:wrote|schrieb|écrit|escribió|scritto)"
-    r"[ \t]*:?[ \t]*-{3,}[ \t]*$|"
-    r"^[ \t#*=-]{0,12}(?:please )?(?:reply|write) above this line[^\n]{0,40}$|"
-    r"^[ \t>]*-{2,}[ \t]*(?:Forwarded message|Original Message|Original Appointment|"
-    r"Ursprüngliche Nachricht|Weitergeleitete Nachricht|Message transféré|Message d'origine|"
-    r"Mensaje reenviado|Mensaje original|Messaggio inoltrato|Messaggio originale|"
-    r"Mensagem encaminhada|转发的邮件|原始邮件|原始郵件|Doorgestuurd bericht|"
-    r"Oorspronkelijk bericht|Oprindelig meddelelse|Vidarebefordrat|Forwarded by|"
-    r"Пересылаемое сообщение|Исходное сообщение|Пересланное сообщение|İletilen Mesaj|"
-    r"Orijinal Mesaj|İletilmiş|転送|元のメッセージ|Original-Nachricht)[^\n]{0,120}$|"
-    r"^[ \t>]*(?:Begin forwarded message|Forwarded message|"
-    r"Début du message (?:réexpédié|transféré)|"
-    r"Anfang der weitergeleiteten (?:E-Mail|Nachricht)|Inizio (?:del )?messaggio inoltrato|"
-    r"Inicio del mensaje reenviado|Início da mensagem (?:re)?encaminhada|"
-    r"Begin doorgestuurd bericht|"
-    r"Vidarebefordrat brev|Начало переадресованного (?:письма|сообщения)|开始转发的邮件|"
-    r"Başlangıç iletilmiş mesaj|İletilen mesajın başlangıcı|転送されたメッセージ)"
+    r"^[ \t>]*-{3,30}[^\n-][^\n]{3,160}\b(?:wrote|schrieb|écrit|escribió"
+    r"|scritto)[ \t]*:?[ \t]*-{3,}[ \t]*$|^[ \t#*=-]{0,12}(?:please )?(?:reply"
+    r"|write) above this line[^\n]{0,40}$|^[ \t>]*-{2,}[ \t]*(?:Forwarded message"
+    r"|Original Message|Original Appointment|Ursprüngliche Nachricht|Weitergeleitete Nachricht"
+    r"|Message transféré|Message d'origine|Mensaje reenviado|Mensaje original"
+    r"|Messaggio inoltrato|Messaggio originale|Mensagem encaminhada|转发的邮件|原始邮件"
+    r"|原始郵件|Doorgestuurd bericht|Oorspronkelijk bericht|Oprindelig meddelelse"
+    r"|Vidarebefordrat|Forwarded by|Пересылаемое сообщение|Исходное сообщение"
+    r"|Пересланное сообщение|İletilen Mesaj|Przekazana wiadomość|Wiadomość oryginalna"
+    r"|Oryginalna wiadomość|Přeposlaná zpráva|Původní zpráva|Preposlaná správa|Pôvodná správa"
+    r"|Перенаправленное сообщение|Továbbított üzenet|Eredeti üzenet|Välitetty viesti"
+    r"|Alkuperäinen viesti|转发的?(?:消息|邮件信息)|轉寄的郵件|Ursprungligt meddelande"
+    r"|Mensagem original|Opprinnelig melding|Videresendt (?:melding|besked)|Özgün İleti"
+    r"|원본 메[시세]지|전달된 메[시세]지|Αρχικό μήνυμα|Προωθημένο μήνυμα|Mesaj original"
+    r"|Mesaj redirecționat|Izvorna poruka|Proslijeđena poruka|Оригінальне повідомлення"
+    r"|Переслане повідомлення|Препратено съобщение|Оригинално съобщение|Oorspronkelijk"
+    r"|الرسالة الأصلية|הודעה מקורית|Pesan asli|Pesan yang diteruskan|Tin nhắn gốc"
+    r"|Orijinal Mesaj|İletilmiş|転送|元のメッセージ|Original-Nachricht)[^\n]{0,120}$"
+    r"|^[ \t>]*(?:Begin forwarded message|Forwarded message|Début du message (?:réexpédié"
+    r"|transféré)|Anfang der weitergeleiteten (?:E-Mail|Nachricht)"
+    r"|Inizio (?:del )?messaggio inoltrato|Inicio del mensaje reenviado"
+    r"|Início da mensagem (?:re)?encaminhada|Begin doorgestuurd bericht"
+    r"|Start på videresendt besked|Videresendt melding|Välitetty viesti alkaa"
+    r"|Początek przekazywanej wiadomości|전달된 메[시세]지 시작|Başlangıç: iletilen ileti"
+    r"|Začátek přeposílané zprávy|Továbbított levél kezdete|Αρχή προωθημένου μηνύματος"
+    r"|Vidarebefordrat brev|Начало переадресованного (?:письма|сообщения)|开始转发的邮件"
+    r"|Başlangıç iletilmiş mesaj|İletilen mesajın başlangıcı|転送されたメッセージ)"
     r"[ \t]?[:：][ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -29,7 +29,8 @@ class Part:
 
 LONGEST_FOOTER = 2_000  # characters
 _MAIL_KINDS = ("mail", "letter", "chat", "document")
-_COLON_LINE = re.compile(r"^[^\n]*[:：][ \t\r]*$", re.MULTILINE)
+_COLON_LINE = re.compile("^[^\n]*[:：][ \t\r\u200e\u200f\u202a-\u202e]*$", re.MULTILINE)
+_UNSEEN = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # marks of direction
 _QUOTED_LINES = re.compile(r"^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*\n?", re.MULTILINE)
 _ADDRESS_END = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[:：]$")  # Gmail's head without a verb
 _SIGNATURE = re.compile(r"^(?:-- ?|_{20,}[ \t]*)$", re.MULTILINE)
@@ -66,17 +67,22 @@ def _heads(text: str, mail: bool) -> Iterator[tuple[int, int, str]]:
             yield head
     for block in (FORWARD_BLOCK, NOTES_BLOCK) if mail else ():
         for match in block.finditer(text):
-            if match[0].lstrip()[:1] != ">":
+            if match[0].lstrip()[:1] != ">" and _is_block(match[0]):
                 yield match.start(), match.end(), match["who"].strip()
     for match in FORWARD_LINE.finditer(text):
         if match[0].lstrip()[:1] != ">":
             yield match.start(), match.end(), ""
 
 
+def _is_block(lines: str) -> bool:
+    """Two lines with colons may be anybody's: a mail's head has an address, a date or a third."""
+    return "@" in lines or lines.strip().count("\n") > 1 or re.search(r"\d", lines) is not None
+
+
 def _reply_head(text: str, match: re.Match[str], mail: bool) -> tuple[int, int, str] | None:
     """ "On <date>, <who> wrote:" that may be wrapped over three lines."""
     start, stop = match.span()
-    line = match[0].strip()
+    line = _UNSEEN.sub("", match[0]).strip()
     if line[:1] == ">" or len(line) > 300:
         return None
     followed = text[stop : stop + 40].lstrip()[:1] == ">"
@@ -98,7 +104,7 @@ def _reply_head(text: str, match: re.Match[str], mail: bool) -> tuple[int, int, 
         if not previous or len(previous) > 200 or previous[:1] == ">":
             break
         line, start = previous + " " + line, before
-    start, line = match.start(), match[0].strip()
+    start, line = match.start(), _UNSEEN.sub("", match[0]).strip()
     if "@" in line or (len(line.split()) <= 5 and (followed or mail)):
         return start, stop, _who(line)
     return (start, stop, _who(line)) if followed and mail else None
