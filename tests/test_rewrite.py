@@ -218,7 +218,19 @@ def test_the_command_gives_the_text_and_says_what_it_kept(tmp_path):
     found = document(home, "rewrite", str(file), run=here, JUNIOR_PUBLISH_OLLAMA="off")
     said = here(home, "rewrite", "-", typed="It is 4.\n", JUNIOR_PUBLISH_OLLAMA="off")
     assert found["text"] == file.read_text() and len(found["kept_unchanged"]) == 1
+    assert not found["faithful"] and found["changed"] == []
     assert said.stdout == "It is 4.\n" and "kept as it was" in said.stderr
+
+
+def test_the_command_says_what_it_changed_and_by_whom(tmp_path):
+    home = wren_home(tmp_path).home
+    (home / "nights" / "2026-11-20" / "habits.json").write_text('{"slightly": "a touch"}')
+    (tmp_path / "text.md").write_text("- It is slightly late.\n")
+    found = document(
+        home, "rewrite", str(tmp_path / "text.md"), run=here, JUNIOR_PUBLISH_OLLAMA="off"
+    )
+    told = {"before": "It is slightly late.", "after": "It is a touch late.", "by": "habits"}
+    assert found["changed"] == [told] and found["faithful"]
 
 
 @pytest.mark.slow

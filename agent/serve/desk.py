@@ -201,9 +201,10 @@ def _carded(card: str, messages: tuple[dict[str, str], ...]) -> tuple[dict[str, 
 def rewrite_text(
     config: Config, text: str, generation: str = "", *, write: Callable[[str], object]
 ) -> dict[str, object]:
-    """{"text", "rewritten", "kept_unchanged"}; `write` gets each piece as soon as it has passed.
+    """{"text", "faithful", "changed", "kept_unchanged"}; `write` gets each piece that has passed.
 
-    Raises UserError where nothing answers.
+    `changed`: [{"before", "after", "by"}]; `kept_unchanged`: why each other piece stayed as it was,
+    and `faithful` whether there is none. Raises UserError where nothing answers.
     """
 
     async def run() -> list[Rewritten]:
@@ -221,8 +222,15 @@ def rewrite_text(
         parts = asyncio.run(run())
     except ApiError as error:
         raise UserError(error.message) from error
+    kept = [part.kept for part in parts if part.kept]
+    changed = [
+        {"before": piece.text, "after": part.text.removeprefix(piece.mark).rstrip(), "by": part.by}
+        for piece, part in zip(pieces(text), parts, strict=True)
+        if part.by
+    ]
     return {
         "text": "".join(part.text for part in parts),
-        "rewritten": sum(part.by != "" for part in parts),
-        "kept_unchanged": [part.kept for part in parts if part.kept],
+        "faithful": not kept,
+        "changed": changed,
+        "kept_unchanged": kept,
     }
