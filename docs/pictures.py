@@ -19,12 +19,20 @@ FOLDER = ROOT / "docs" / "pictures"
 
 
 def take(page: Browser, door: Served) -> None:
-    """Where things stand, and its dataset; generations and search on a phone, dark."""
+    """Where things stand, its dataset, a chat; generations and search on a phone, dark."""
     page.go(f"{door.url}/login?code={door.codes.new()}")
     page.size(1000, 760)
     for name, path in {"now": "/", "dataset": "/dataset#they"}.items():
         page.go(door.url + path)
         page.picture(FOLDER / f"{name}.png")
+    page.go(f"{door.url}/chat")
+    page.run("document.querySelector('input[name=beside]').click()")
+    page.run("document.querySelector('textarea').focus()")
+    page.call("Input.insertText", text="Who are you?")
+    page.press("Enter", "\r")
+    page.until("document.querySelector('.base')?.innerText.length > 1")
+    page.until("document.querySelector('#stop').hidden")
+    page.picture(FOLDER / "chat.png")
     page.size(390, 760, dark=True, phone=True)
     for name, path in {
         "generations-phone": "/#generations",
