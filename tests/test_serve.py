@@ -68,6 +68,12 @@ def test_models_are_listed_and_told_apart(client):
         client.chat.completions.create(model="gpt-9", messages=HELLO)
 
 
+@pytest.mark.parametrize("name", ["junior:" + "a" * 5000, "junior:..", "junior:x/y", "junior:\0"])
+def test_a_generation_that_cannot_be_one_does_not_exist(client, name):
+    with pytest.raises(openai.NotFoundError, match="there is no generation"):
+        client.chat.completions.create(model=name, messages=HELLO)
+
+
 def test_the_card_comes_first_and_the_programs_system_text_after_it(client, wren):
     _, model = wren
     client.chat.completions.create(

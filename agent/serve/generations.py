@@ -8,6 +8,7 @@ from agent.serve.errors import ApiError
 from agent.stages import read_card
 from distill.release import Generation, list_generations
 from distill.release.generations import night_folder
+from distill.release.modelfile import TAG_NAME
 from distill.release.publisher import check_files, load_recipe, read_export
 from memory.db import Database, open_database
 from memory.errors import ModelFileError, NotReleasedError, UserError
@@ -63,11 +64,12 @@ class Generations:
         for one in self.kept():
             if one.id == name or (not name and one.current):
                 return Junior(one.id, one.tag, self._card(one.id), one.current)
-        folder = night_folder(self.config.home, name) if name and "/" not in name else None
-        if folder and folder.is_dir() and (folder / "export.json").exists():
+        folder = night_folder(self.config.home, name) if TAG_NAME.fullmatch(name) else None
+        if folder and (folder / "export.json").exists():
             return Junior(name, "", self._card(name))
         if name:
-            raise ApiError(404, f"there is no generation {name!r}", "model_not_found", "model")
+            told = f"there is no generation {name[:80]!r}"
+            raise ApiError(404, told, "model_not_found", "model")
         raise NotReleasedError("no junior has been released yet: run `junior night` first")
 
     def _card(self, night: str) -> str:
