@@ -69,7 +69,7 @@ SOURCES |= {
     "mbox": Source(
         "mbox", mbox.list_files, mbox.read_file, same_key="mail", is_whole=mbox.is_whole
     ),
-    "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail"),
+    "eml": Source("eml", mail.list_files, mail.read_file, same_key="mail", is_whole=mail.is_whole),
     "imap": Source(
         "imap",
         imap.list_files,

@@ -1,6 +1,7 @@
 """Turns the bytes of one mail into a Message."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.errors import MessageError
@@ -20,6 +21,7 @@ from memory.sources.machine import machine_reason
 from memory.store import mail_key
 
 TEXT_TYPES = ("text/plain", "text/html", "text/enriched", "text/markdown")
+QUIET_SECONDS = 10.0
 LARGEST_MAIL_BYTES = 8 * 2**20  # of a mail: what comes after that are attachments
 SMALL_BYTES = 2**16
 MOST_LINES, MOST_SEPARATORS, MOST_COMPARISONS = 250_000, 5_000, 10_000_000
@@ -54,6 +56,14 @@ REPLY_MARK = re.compile(
 def list_files(root: Path) -> Iterator[Path]:
     """Every visible file: of the source `eml` each is one mail."""
     return folder.list_files(root)
+
+
+def is_whole(file: Path) -> bool:
+    """Whether nobody has written to the file for a while: half of a mail would be another mail."""
+    try:
+        return time.time() - file.stat().st_mtime >= QUIET_SECONDS
+    except OSError:
+        return True  # reading it says what is wrong
 
 
 def read_file(file: Path, root: Path) -> Iterator[Message | Unreadable | Skipped]:
