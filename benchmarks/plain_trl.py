@@ -22,7 +22,8 @@ def train_plainly(
     from distill.train.trainer import measure_held_out
 
     machine = precision.detect_precision()
-    model, tokenizer = adapter.load_quantised(base, machine), adapter.load_tokenizer(base)
+    model = adapter.load_quantised(base, machine, cached=True)
+    tokenizer = adapter.load_tokenizer(base)
     settings = SFTConfig(
         per_device_train_batch_size=batch,
         gradient_accumulation_steps=max(1, round(rows_an_update / batch)),
@@ -52,6 +53,7 @@ def train_plainly(
         "seconds": clock.seconds,
         "tokens_per_second": tokens / clock.seconds,
         "tokens_per_cpu_second": tokens / clock.cpu_seconds,
+        "settled_tokens_per_second": tokens / steps * clock.settled_rate(),
         "held_out_loss": measure_held_out(trainer, held_out),
     }
 
@@ -89,16 +91,29 @@ def as_lora(config):
 
 
 def make_clock():
-    """A callback that keeps `seconds` and `cpu_seconds` of the training, loading left out."""
+    """A callback that keeps `seconds` and `cpu_seconds` of the training, loading left out.
+
+    Its `settled_rate` is updates a second after the first, in which a GPU's kernels are compiled.
+    """
+    import torch
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):
         def on_train_begin(self, *_, **__):
-            self.begun = time.perf_counter(), time.process_time()
+            self.begun, self.ends = (time.perf_counter(), time.process_time()), []
+
+        def on_step_end(self, *_, **__):
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.ends.append(time.perf_counter())
 
         def on_train_end(self, *_, **__):
             self.seconds = time.perf_counter() - self.begun[0]
             self.cpu_seconds = time.process_time() - self.begun[1]
+
+        def settled_rate(self) -> float:
+            updates = len(self.ends) - 1
+            return updates / (self.ends[-1] - self.ends[0]) if updates else 1 / self.seconds
 
     return Clock()
 

@@ -5,7 +5,8 @@
 
 Both sides in one run, each in a process of its own: the same rows, tokens an update, schedule,
 seeds and number of updates. The peer is the faster of TRL's SFTTrainer as its documentation shows
-it, at batches of 1 and of 4. `--levers` also runs Junior with each lever left out. On one thread.
+it, at batches of 1 and of 4. `--levers` also runs Junior with each lever left out; "all s" is the
+whole stage there, loading and writing included. On one thread.
 """
 
 import argparse
@@ -14,13 +15,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from distill.train.recipes import LEVERS, TrainConfig, for_base
 
 NUMBERS = {"epochs": 1.0, "max_tokens": 0, "held_out_points": 1, "checkpoint_minutes": 0.0}
-WIDTHS = (9, 9, 8, 8, 9, 8)
+WIDTHS = (9, 9, 8, 8, 9, 8, 7)
 TARGETS = {"tokens_per_second_ratio": 3.0, "held_out_loss_ratio": 1.005}
 
 
@@ -48,7 +50,7 @@ def main() -> None:
         base = base_folder(options.base, Path(folder))
         sides = [JUNIOR, *PEERS, *([TUNED] if options.levers else [])]
         if options.levers:
-            sides += [without(lever) for lever in LEVERS if lever != "cache"]
+            sides += [without(lever) for lever in LEVERS]
         seeds = range(options.seeds)
         results = {side: [child(side, s, base, options, folder) for s in seeds] for side in sides}
     report(results, options)
@@ -116,8 +118,9 @@ def run_side(options) -> dict:
     write_rows(folder, tokenizer, tokens=options.rows, rows=rows, seed=work["seed"])
     rate = gemm_rate(shape)
     settle_memory()
-    run = run_plain if work["batch"] else run_junior
+    run, begin = run_plain if work["batch"] else run_junior, time.perf_counter()
     found = run(folder, base, config, work)
+    found["all_seconds"] = time.perf_counter() - begin
     flops = shape.flops(for_base(config, base), found.pop("loss_share"))
     found["peak_memory_mb"] = peak_memory()
     found["model_flops_utilisation"] = found["tokens_per_second"] * flops / rate
@@ -134,11 +137,25 @@ def run_junior(folder: Path, base, config: TrainConfig, work: dict) -> dict:
         "updates": summary.steps,
         "tokens_per_second": summary.tokens_per_second,
         "tokens_per_cpu_second": record["tokens_per_cpu_second"],
+        "settled_tokens_per_second": settled_rate(folder) or summary.tokens_per_second,
         "held_out_loss": summary.held_out_loss,
         "loss_share": summary.loss_tokens / summary.tokens,
         "records": record["rows"]["rows"],
         "records_tokenised": record["rows"]["tokenised"],
     }
+
+
+def settled_rate(folder: Path) -> float | None:
+    """Tokens a second between the first and the last line of metrics.jsonl that are updates alone.
+
+    The first update compiles kernels, and the last line's seconds hold a held-out loss.
+    """
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    plain = [line for line in lines if line["step"] and line["held_out_loss"] is None]
+    if len(plain) < 2:
+        return None
+    first, last = plain[0], plain[-1]
+    return (last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"])
 
 
 def run_plain(folder: Path, base, config: TrainConfig, work: dict) -> dict:
@@ -181,14 +198,14 @@ def report(results: dict[Side, list[dict]], options) -> None:
         side: {key: sum(run[key] for run in runs) / len(runs) for key in runs[0]}
         for side, runs in results.items()
     }
-    heads = ("tokens/s", "per CPU s", "of GEMM", "peak MB", "held-out", "tokens")
+    heads = ("tokens/s", "per CPU s", "of GEMM", "peak MB", "held-out", "tokens", "all s")
     print(f"{'side':30} " + " ".join(f"{head:>{w}}" for head, w in zip(heads, WIDTHS, strict=True)))
     for side, found in mean.items():
         print(
             f"{side.name:30} {found['tokens_per_second']:9,.0f}"
             f" {found['tokens_per_cpu_second']:9,.0f}"
             f" {found['model_flops_utilisation']:8.2f} {found['peak_memory_mb']:8,.0f}"
-            f" {found['held_out_loss']:9.4f} {found['tokens']:8,.0f}"
+            f" {found['held_out_loss']:9.4f} {found['tokens']:8,.0f} {found['all_seconds']:7.1f}"
         )
     ours, peer = mean[JUNIOR], max((mean[p] for p in PEERS), key=lambda m: m["tokens_per_second"])
     ratios = {

@@ -81,6 +81,7 @@ def test_train_json_says_what_was_done(night):
     assert 0 < record["loss_tokens"] < record["tokens"]
     assert record["tokens"] == 2 * record["rows"]["tokens"]  # two epochs, nothing lost in packing
     assert record["recipe"]["recipe"] == "tiny" and record["recipe"]["r"] == 16
+    assert set(record["paths"]) == {"precision", "attention", "loss head", "optimizer"}
     assert set(record["versions"]) == {"torch", "transformers", "peft", "trl", "bitsandbytes"}
     assert all(share > 0.9 for share in record["moved"].values())
 
@@ -187,7 +188,14 @@ def test_tiny_base_takes_its_recipe_and_the_operators_numbers_win(base):
     assert for_base(config, base) == config
 
 
-@pytest.mark.parametrize("wrong", [{"recipe": "none"}, {"r": 0}, {"dropout": 1.0}, {"warmup": 2.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recipe": "none"}, {"r": 0}, {"dropout": 1.0}, {"warmup": 2.0}, {"optimizer": "sgdd"},
+        {"target_modules": ("lm_head",)}, {"threads": -1}, {"seed": -1}, {"log_steps": 0},
+        {"shard": "yes"}, {"processes": -1},
+    ],
+)  # fmt: skip
 def test_numbers_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)

@@ -134,6 +134,14 @@ def test_attention_by_record_is_masked_attention(dtype, borders):
     torch.testing.assert_close(found.float(), expected.transpose(1, 2), atol=tolerance, rtol=0)
 
 
+def test_rounding_up_adds_one_record_that_counts_for_nothing():
+    import torch
+
+    ends = torch.tensor([0, 10, 20, 21, 22, 23], dtype=torch.int32)
+    assert attention.lengths_within(ends) == [10, 10, 3] and attention.padding(ends) == 3
+    assert attention.lengths_within(ends[:3]) == [10, 10] and attention.padding(ends[:3]) == 0
+
+
 def test_attention_by_record_is_told_to_the_mask_maker_too(base):
     import torch
 

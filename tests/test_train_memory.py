@@ -238,3 +238,4 @@ def test_turing_and_ampere_take_other_paths():
     assert "float16" in turing["precision"] and "bfloat16" in ampere["precision"]
     assert "repeated" in turing["attention"] and "repeated" not in ampere["attention"]
     assert "counted" in turing["overflow"]
+    assert "torch folds a tile" in paths((8, 6), triton=False)["loss head"]

@@ -1,6 +1,8 @@
 """The traps of today's training stack, one test each: all show on a CPU but those marked gpu."""
 
+import bisect
 import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from distill.tokens import IGNORE, tokenise
-from distill.train import adapter, packing, precision
+from distill.tokens import IGNORE, Record, tokenise
+from distill.train import adapter, attention, packing, precision
 from distill.train.recipes import for_base
 from distill.train.trainer import Watch, build_trainer, measure_held_out, sft_settings
-from tests.random_base import make_random_base
+from tests.random_base import RandomBase, make_random_base
 from tests.test_train import SMALL, make_rows
 
 CPU = precision.choose_precision(None)
@@ -112,9 +114,11 @@ def record_loss(trainer, lengths, row) -> list:
     assert "attention_mask" not in batch  # one would switch the isolation off
     with torch.no_grad():
         out = trainer.model(**batch, fused_lm_head=True)
+    lengths = [*lengths, batch["input_ids"].numel() - sum(lengths)]  # the last: rounding up
     losses = torch.nn.functional.pad(-out.log_probs[0], (1, 0)).split(lengths)
     masks = torch.nn.functional.pad(out.label_mask[0], (1, 0)).split(lengths)
-    return [loss.sum() / mask.sum() for loss, mask in zip(losses, masks, strict=True)]
+    pairs = list(zip(losses, masks, strict=True))[:-1]
+    return [loss.sum() / mask.sum() for loss, mask in pairs]
 
 
 def test_trap_7_no_token_is_lost_or_mixed_in_packing(records):
@@ -127,6 +131,38 @@ def test_trap_7_no_token_is_lost_or_mixed_in_packing(records):
             found.append((ids[:length], labels[:length]))
             ids, labels = ids[length:], labels[length:]
     assert sorted(found) == sorted((r.input_ids, r.labels) for r in records)
+
+
+def test_trap_7_an_attention_mask_would_mix_the_records_of_a_pack(make_trainer, records):
+    import torch
+
+    trainer, packs = make_trainer(epochs=1.0)
+    row = max(packs, key=lambda one: len(one["seq_lengths"]))
+    batch = trainer.data_collator([row])
+    with torch.no_grad():
+        logits = trainer.model.eval()(**batch).logits
+        mixed = trainer.model(**batch, attention_mask=torch.ones_like(batch["input_ids"])).logits
+    first = row["seq_lengths"][0]  # nothing comes before it: the same either way
+    torch.testing.assert_close(mixed[:, :first], logits[:, :first], atol=1e-4, rtol=1e-4)
+    assert (mixed[:, first:] - logits[:, first:]).abs().max() > 0.01
+
+
+def test_trap_7_best_fit_looks_further_than_a_thousand_records():
+    draw = random.Random(0)
+    lengths = [draw.randint(20, 250) for _ in range(2500)]
+    records = [Record([7] * n, [7] * n) for n in lengths]
+    assert len(packing.pack(records, 256, seed=0)) <= 1.02 * fewest_packs(lengths, 256)
+    assert settings_for(None, RandomBase(""))["per_device_train_batch_size"] == 1
+
+
+def fewest_packs(lengths, size) -> int:
+    """Best fit, decreasing, over all of them at once."""
+    free = []
+    for length in sorted(lengths, reverse=True):
+        at = bisect.bisect_left(free, length)
+        left = (free.pop(at) if at < len(free) else size) - length
+        bisect.insort(free, left)
+    return len(free)
 
 
 def test_trap_7_rows_longer_than_the_pack_never_reach_it(records):
@@ -277,12 +313,25 @@ def test_trap_3_on_turing_heads_are_repeated_before_unmasked_attention(base):
     torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
 
 
-def test_trap_4_without_a_working_triton_the_head_folds_in_torch():
+def test_trap_4_without_a_working_triton_the_head_folds_in_torch(make_trainer, monkeypatch):
     import torch
     import trl.kernels.chunked_logprob as kernels
+    import trl.trainer.utils as head
 
-    precision.project_loss_positions_only()
-    assert precision._triton_works() or not kernels._use_triton(torch.device("cuda"))
+    trainer, packs = make_trainer()
+    expected = trainer.compute_loss(trainer.model.eval(), trainer.data_collator([packs[0]]))
+    for module in (kernels, head):
+        monkeypatch.setattr(module, "_use_triton", lambda device: True)  # as on any CUDA device
+    precision.project_loss_positions_only(triton=False)
+    assert not kernels._use_triton(torch.device("cuda")) and head._use_triton(torch.device("cuda"))
+    found = trainer.compute_loss(trainer.model, trainer.data_collator([packs[0]]))
+    assert torch.equal(found, expected)
+
+
+def test_trap_4_a_gpu_gets_torchs_own_attention_and_never_a_triton_one(base):
+    config = for_base(SMALL, base)
+    chosen = {attention.choose(precision.choose_precision(c), config) for c in ((7, 5), (9, 0))}
+    assert chosen == {"sdpa"} and attention.choose(CPU, config) == attention.NAME
 
 
 def test_trap_9_the_adapter_is_written_beside_its_base_and_never_merged():

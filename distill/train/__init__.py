@@ -119,17 +119,19 @@ def _train(
     from distill.train import adapter, attention, precision, sharding
     from distill.train.importance import Importance
     from distill.train.parity import write_parity
+    from distill.train.paths import paths
     from distill.train.trainer import Watch, build_trainer, measure_held_out, use_plan
 
     machine = precision.detect_precision(config.levers)
     join(machine.on_gpu)
     precision.repeat_heads_on(machine.capability)
     precision.cap_memory(config.vram_budget_gb)
-    precision.project_loss_positions_only()
+    triton = precision.project_loss_positions_only() if "head" in config.levers else None
+    taken = paths(machine.capability, triton)
     tokenizer = adapter.load_tokenizer(base)
     work = prepare(folder, base, config, seed, tokenizer, machine, clock, smaller)
     config, start = work.config, work.start
-    progress({"memory": str(work.fit), "warm_from": start and start.night})
+    progress({"memory": str(work.fit), "paths": taken, "warm_from": start and start.night})
 
     set_seed(seed)
     how = attention.choose(machine, config)
@@ -167,7 +169,8 @@ def _train(
         "skipped": watch.skipped,
         "preference": preferred,
     }
-    record |= _circumstances(work, base, machine, seed) | {"fingerprint": fingerprint}
+    record |= _circumstances(work, base, machine, seed)
+    record |= {"paths": taken, "fingerprint": fingerprint}
     write_atomic(folder / DONE, json.dumps(record, indent=1))
     shutil.rmtree(checkpoints)
     for path in (clock.path, folder / SMALLER):
@@ -269,7 +272,8 @@ def prepare(folder, base, config, seed, tokenizer, machine, clock: Window, small
     fit = vram.fit_for(shape, config, machine, packing.longest(records), smaller, processes())
     length = packing.pack_length(records, config, fit.pack_length, processes())
     raw = raw_packs(rows, tokenizer, config, length, seed)
-    packs = packing.in_order(raw, packing.pack(records, length, seed), config, seed)
+    rows_packed = packing.pack(records, length, seed, apart="packing" not in config.levers)
+    packs = packing.in_order(raw, rows_packed, config, seed)
     held_out = held_out_packs(folder / "held_out.jsonl", tokenizer, config, seed, limit, tokens)
     if tokens:
         tokens.close(drop_unused=True)
@@ -376,7 +380,8 @@ def raw_packs(rows: list[dict], tokenizer, config: TrainConfig, length: int, see
     if not config.raw_epochs:
         return None
     records = tokenise_raw(rows, tokenizer, max_length=length)
-    return pack(records, length, seed) if records else None
+    apart = "packing" not in config.levers
+    return pack(records, length, seed, apart=apart) if records else None
 
 
 def held_out_packs(

@@ -36,7 +36,7 @@ def attend(module, query, key, value, attention_mask, dropout=0.0, scaling=None,
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     tensors = query.to(value.dtype), key.to(value.dtype), value
     borders = kwargs.get("cu_seq_lens_q")
-    lengths = [query.shape[2]] if borders is None else borders.diff().tolist()
+    lengths = [query.shape[2]] if borders is None else lengths_within(borders)
     if len(lengths) == 1:
         return causal(*tensors, scaling).transpose(1, 2).contiguous(), None
     if len(lengths) * max(lengths) <= 2 * query.shape[2]:  # of about one length: all at once
@@ -44,6 +44,24 @@ def attend(module, query, key, value, attention_mask, dropout=0.0, scaling=None,
         return torch.cat([row[:n] for row, n in zip(out, lengths, strict=True)])[None], None
     parts = zip(*(t.split(lengths, dim=2) for t in tensors), strict=True)
     return torch.cat([causal(*part, scaling) for part in parts], dim=2).transpose(1, 2), None
+
+
+def lengths_within(borders) -> list[int]:
+    """Tokens of each record of a pack; what rounds the pack up is one more, at the end.
+
+    TRL's collator makes a record of each of those tokens; none of the night's has but one.
+    """
+    lengths = borders.diff().tolist()
+    extra = padding(borders)
+    return [*lengths[: len(lengths) - extra], extra] if extra else lengths
+
+
+def padding(borders) -> int:
+    """How many tokens at the end of a pack round its length up."""
+    lengths = borders.diff().tolist()
+    while lengths and lengths[-1] == 1:
+        lengths.pop()
+    return len(borders) - 1 - len(lengths)
 
 
 def pad(tensor, lengths: list[int]):

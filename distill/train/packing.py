@@ -37,11 +37,12 @@ def longest(records: list[Record]) -> int:
     return max(len(record.input_ids) for record in records)
 
 
-def pack(records: list[Record], length: int, seed: int):
+def pack(records: list[Record], length: int, seed: int, *, apart: bool = False):
     """A dataset of packs: `input_ids`, `labels`, `seq_lengths`, in an order drawn from `seed`.
 
-    TRL's `bfd` packing; the lengths become position ids that start anew at each record, and those
-    keep attention inside it. Records longer than `length` are an error here, since `bfd` cuts them.
+    With `apart` each record is a pack of its own, else TRL's `bfd` packs them. The lengths become
+    position ids that start anew at each record, and those keep attention inside it. Records longer
+    than `length` are an error here, since `bfd` cuts them.
     """
     from datasets import Dataset, disable_progress_bars
     from trl import pack_dataset
@@ -54,6 +55,8 @@ def pack(records: list[Record], length: int, seed: int):
         "input_ids": [r.input_ids for r in records],
         "labels": [r.labels for r in records],
     }
+    if apart:
+        return Dataset.from_dict(columns | {"seq_lengths": [[len(r.input_ids)] for r in records]})
     return pack_dataset(Dataset.from_dict(columns), length, "bfd", {"batch_size": WINDOW})
 
 

@@ -7,12 +7,18 @@ from distill.train.recipes import TrainConfig, for_base
 from memory.errors import BaseMissingError
 
 AMPERE = (8, 0)
+FOLDS = {
+    None: "Triton folds a tile where its probe runs",
+    True: "Triton folds a tile: its probe ran",
+    False: "torch folds a tile: Triton's probe failed",
+}
 
 
-def paths(capability: tuple[int, int] | None) -> dict[str, str]:
+def paths(capability: tuple[int, int] | None, triton: bool | None = None) -> dict[str, str]:
     """{part: path} for a compute capability; None is a machine without a GPU.
 
-    What capability decides is said here; whether Triton runs is tried once, when training starts.
+    What capability decides is said here; whether Triton runs is tried once, when training starts,
+    and then told as `triton`.
     """
     machine = choose_precision(capability)
     if not machine.on_gpu:
@@ -30,7 +36,7 @@ def paths(capability: tuple[int, int] | None) -> dict[str, str]:
             if old
             else "torch's fused kernels"
         ),
-        "loss head": "tiled, loss positions only; Triton folds a tile where its probe runs",
+        "loss head": f"tiled, loss positions only; {FOLDS[triton]}",
         "optimizer": "8-bit AdamW, paged; adapters and gradients in float32",
         "overflow": "loss scaled, skipped updates counted" if old else "none to expect",
     }

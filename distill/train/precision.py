@@ -156,20 +156,23 @@ def keep_weights_as_packed(model) -> int:
     return len(layers)
 
 
-def project_loss_positions_only() -> None:
+def project_loss_positions_only(triton: bool | None = None) -> bool:
     """TRL's fused head without Triton, too, projects only the positions that carry loss.
 
     TRL ties the choice to `_use_triton`, a private name in two modules: this is the one place
     that sets it. In `trl.trainer.utils` it decides which positions are projected (all of them on
     a CPU, although curated rows carry loss on half of theirs); in `trl.kernels.chunked_logprob`
-    which kernel folds a tile, and there Triton is taken only where it works.
+    which kernel folds a tile, and there Triton is taken only where `triton`, or a try, says so.
+    Gives which it was.
     """
     import trl.kernels.chunked_logprob as kernels
     import trl.trainer.utils as head
 
     head._use_triton = lambda device: True
-    if not _triton_works():
+    triton = _triton_works() if triton is None else triton
+    if not triton:
         kernels._use_triton = lambda device: False
+    return triton
 
 
 def _triton_works() -> bool:

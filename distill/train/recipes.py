@@ -17,8 +17,9 @@ NOT_IN_RESULT = (
     "processes",
     "shard",
 )
+OPTIMIZERS = ("auto", "paged_adamw_8bit", "adamw_8bit", "adamw_torch_fused", "adamw_torch")
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-LEVERS = ("bfloat16", "records", "lean", "cache")
+LEVERS = ("packing", "rounding", "head", "bfloat16", "records", "lean", "cache")
 
 # What a recipe decides; a value of -1, "" or () in TrainConfig means "as the recipe says".
 RECIPES: dict[str, dict[str, object]] = {
@@ -80,8 +81,8 @@ class TrainConfig:
     min_updates: int = key(-1, "smaller updates rather than fewer an epoch (default 100, tiny 20)")
     pack_length: int = key(-1, "tokens a pack; longer rows are cut (default 2048, tiny 512)")
     recompute: str = key("", "activations anew: on, off, auto: as memory asks (default auto)")
-    optimizer: str = key("auto", "auto: paged_adamw_8bit on a GPU, adamw_torch_fused else")
-    levers: tuple[str, ...] = key(LEVERS, "speed-ups in use: bfloat16 (CPU), records, lean, cache")
+    optimizer: str = key("auto", "auto: paged_adamw_8bit on a GPU, adamw_torch_fused on a CPU")
+    levers: tuple[str, ...] = key(LEVERS, "speed-ups in use: all, or some of these names")
     weight_decay: float = key(0.0, "AdamW's weight decay")
     max_grad_norm: float = key(1.0, "gradients are clipped to this norm")
     checkpoint_minutes: float = key(5.0, "minutes between checkpoints, 0 none by time")
@@ -106,6 +107,13 @@ class TrainConfig:
             raise ValueError(f"recompute must be on, off or auto, found {self.recompute!r}")
         if self.adapter not in ("", "lora", "dora"):
             raise ValueError(f"adapter must be lora or dora, found {self.adapter!r}")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ValueError(f"optimizer {self.optimizer!r} is not known (known: {known})")
+        if heads := set(self.target_modules) & {"lm_head", "embed_tokens"}:
+            raise ValueError(
+                f"target_modules {sorted(heads)}: embeddings and head stay as they are"
+            )
         if unknown := set(self.levers) - set(LEVERS):
             raise ValueError(f"levers {sorted(unknown)} are not known (known: {', '.join(LEVERS)})")
         if self.preference not in ("off", "on"):
@@ -114,10 +122,18 @@ class TrainConfig:
             raise ValueError(f"shard must be on, off or auto, found {self.shard!r}")
         if self.processes < 0 or (self.processes > 1 and self.preference == "on"):
             raise ValueError(f"processes must be 0 or 1 with preference, not {self.processes}")
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
         for name in ("r", "alpha", "learning_rate", "epochs", "tokens_per_update", "pack_length"):
             value = getattr(self, name)
             if value != -1 and value <= 0:
                 raise ValueError(f"{name} must be above 0 (or -1: as the recipe says), not {value}")
+        for name in ("threads", "seed", "vram_budget_gb", "checkpoint_minutes", "max_grad_norm"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.log_steps < 1:
+            raise ValueError(f"log_steps must be 1 or more, not {self.log_steps}")
         if not (self.dropout == -1 or 0 <= self.dropout < 1):
             raise ValueError(f"dropout must be from 0 to below 1, not {self.dropout}")
         if not (self.warmup == -1 or 0 <= self.warmup <= 1):

@@ -200,7 +200,7 @@ def needed(
     gathered = 2 * shape.linear_entries / shape.layers if shards > 1 else 0
     packed = (shape.linear_entries / shards + gathered) * NF4
     weights = packed + shape.embedding_entries * width
-    small_state = on_gpu and config.optimizer in ("auto", "paged_adamw_8bit")
+    small_state = on_gpu and config.optimizer in ("auto", "paged_adamw_8bit", "adamw_8bit")
     scored = tokens * loss_share
     tile = min(HEAD_TILE[0], scored) * HEAD_TILE[1] * width
     return Needs(
