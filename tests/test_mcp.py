@@ -96,6 +96,8 @@ def test_status_and_who_is_answer(door):
 def test_a_wrong_call_is_an_error_in_plain_words(door):
     _, is_error, text = called(door, "log", kind="poem", text="x")
     assert is_error and "journal" in text and "Traceback" not in text
+    _, is_error, text = called(door, "rewrite", text="A line.\n\n" * 3000)
+    assert is_error and "at a time" in text
 
 
 def test_the_card_and_the_report_are_resources(door):

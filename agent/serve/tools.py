@@ -129,8 +129,11 @@ def _junior_tools(server: MCPServer, desk: Desk) -> None:
 
         A paragraph that would lose a fact comes back unchanged, and `kept_unchanged` says why.
         """
+        if len(text) > LONGEST_TEXT:
+            told = f"{len(text):,} characters; rewrite {LONGEST_TEXT:,} at a time"
+            raise ApiError(400, f"the text has {told}", "too_long", "text")
         parts = []
-        async with aclosing(desk.rewritten("", text[:LONGEST_TEXT])) as pieces:
+        async with aclosing(desk.rewritten("", text)) as pieces:
             async for part in pieces:
                 parts.append(part)
         written = "".join(part.text for part in parts)
