@@ -139,14 +139,11 @@ def _rss_mb(pid: int) -> float:
 
 def _serve(folder: str, backend: int) -> None:
     """The served home in a process of its own, as `junior serve` runs it."""
-    from dataclasses import replace
-
     from agent.serve.app import serve
     from agent.serve.doors import read_token
     from tests.serving import wren_home
 
     config = wren_home(Path(folder), backend="openai", url=f"http://127.0.0.1:{backend}/v1")
-    config = replace(config, serve=replace(config.serve, concurrency=512))
 
     def say(link: str) -> None:
         print(json.dumps([urlsplit(link).port, read_token(config.home)]), flush=True)
