@@ -202,24 +202,31 @@ def test_numbers_that_cannot_be_meant_are_refused(wrong):
 
 
 RUN = """
-import json, os, signal, sys
+import json, os, resource, signal, sys
 from pathlib import Path
 from distill.train import train
 from tests.random_base import RandomBase
 from tests.test_train import SMALL
 
+if int(sys.argv[4]):  # a write past it fails, as one on a full disk does
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), int(sys.argv[4])))
+
 def progress(line):
     if line.get("step") == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
+    with open(Path(sys.argv[1]) / "progress", "a") as file:
+        file.write(json.dumps(line) + "\\n")
 
 train(Path(sys.argv[1]), RandomBase(Path(sys.argv[2])), SMALL, seed=5, progress=progress)
 """
 
 
-def run_child(folder, base, kill_at: int) -> int:
+def run_child(folder, base, kill_at: int, largest_file: int = 0) -> int:
     """Trains in a process of its own, killed (-9) at an update; gives its exit status."""
     root = Path(__file__).parents[1]
-    command = [sys.executable, "-c", RUN, str(folder), str(base.path), str(kill_at)]
+    told = (folder, base.path, kill_at, largest_file)
+    command = [sys.executable, "-c", RUN, *map(str, told)]
     return subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}).returncode
 
 
@@ -241,6 +248,19 @@ def test_killed_training_ends_in_the_same_bytes(tmp_path, night, base):
     assert resumed.held_out_loss == summary.held_out_loss
     steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").open()]
     assert steps == sorted(set(steps)) and steps[0] == 0
+
+
+@pytest.mark.slow
+def test_checkpoints_no_disk_has_room_for_do_not_end_the_training(tmp_path, night, base):
+    whole, _, lines = night
+    folder = write_rows(tmp_path / "n", make_rows(40), make_rows(6, 100))
+    size = (whole / "adapter" / "adapter_model.safetensors").stat().st_size
+    assert run_child(folder, base, kill_at=-1, largest_file=size + 1000) == 0
+    ours, theirs = (f / "adapter" / "adapter_model.safetensors" for f in (folder, whole))
+    assert ours.read_bytes() == theirs.read_bytes()
+    said = [json.loads(line) for line in (folder / "progress").read_text().splitlines()]
+    assert any("not_written" in line for line in said)
+    assert not any("not_written" in line for line in lines)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ METRICS = "metrics.jsonl"
 # Tokens a pack's length is rounded up to: few lengths need few kernels, tensor cores like eights.
 # On a CPU oneDNN keeps what it has made for each of the last 1,024 shapes: a third of a GB.
 ROUND = 16
+# What torch.save and safetensors say of a disk that does not take what they write: no OSError.
+DISK_ERRORS = ("inline_container", "PytorchStreamWriter", "I/O error")
 MAX_SKIPPED = 25  # float16 updates skipped in a row: the scale has fallen from 65,536 to 0.002
 
 
@@ -56,6 +59,7 @@ class Watch:
         self._tokens_before = self.tokens
         self._started = self._saved = time.monotonic()
         self._cpu_started, self._cpu_measuring = time.process_time(), 0.0
+        self._unwritten: str | None = None  # why the checkpoint being saved is none
         self._fresh: float | None = None  # a held-out loss no line of metrics has yet
         if is_first():
             self._drop_lines_after(facts.get("step", -1))
@@ -141,11 +145,30 @@ class Watch:
         self._write({"step": step, "loss": self.loss, "learning_rate": logs["learning_rate"]})
 
     def saved(self, step: int) -> None:
-        """Seals the checkpoint the trainer has just written, then removes older ones."""
+        """Seals the checkpoint the trainer has just written, then removes older ones.
+
+        One that no disk has room for is removed: training goes on from the one before, if it must.
+        """
         self._saved = time.monotonic()
         wait_for_all()  # every process has a random state of its own in it
         if not is_first():
             return
+        written = self.folder / "checkpoints" / f"checkpoint-{step}"
+        if self._unwritten is None:
+            self._seal(written, step)
+        if self._unwritten is not None:
+            shutil.rmtree(written, ignore_errors=True)
+            self.progress({"checkpoint": step, "not_written": self._unwritten})
+        self._unwritten = None
+
+    def not_saved(self, error: Exception) -> None:
+        """What kept the trainer from writing a checkpoint. Raises it where it was no disk."""
+        disk = isinstance(error, OSError) or any(name in str(error) for name in DISK_ERRORS)
+        if not disk:
+            raise error
+        self._unwritten = str(error).splitlines()[0]
+
+    def _seal(self, written: Path, step: int) -> None:
         facts = {
             "fingerprint": self.fingerprint,
             "step": step,
@@ -155,8 +178,11 @@ class Watch:
             "first_held_out_loss": self.first_held_out_loss,
             "skipped": self.skipped,
         }
-        seal(self.folder / "checkpoints" / f"checkpoint-{step}", facts)
-        keep_newest(self.folder / "checkpoints", self.config.keep_checkpoints)
+        try:
+            seal(written, facts)
+            keep_newest(written.parent, self.config.keep_checkpoints)
+        except OSError as error:
+            self._unwritten = str(error)
 
     def _write(self, line: dict) -> None:
         line |= {
@@ -208,6 +234,7 @@ def use_plan(trainer, watch: Watch, plan: Plan, deadline: float | None) -> None:
 
 def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, precision, seed, watch):
     """SFTTrainer on `packs`, reporting to `watch` and to nobody else."""
+    from safetensors import SafetensorError
     from transformers import PrinterCallback, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
@@ -235,6 +262,12 @@ def build_trainer(model, tokenizer, packs, config: TrainConfig, plan: Plan, prec
             batches, items = super().get_batch_samples(*args, **kwargs)
             watch.count(batches)
             return batches, items
+
+        def _save_checkpoint(self, *args, **kwargs):
+            try:
+                super()._save_checkpoint(*args, **kwargs)
+            except (OSError, RuntimeError, SafetensorError) as error:
+                watch.not_saved(error)
 
         def create_model_card(self, *args, **kwargs):
             """TRL writes one beside each checkpoint; nobody reads it."""
