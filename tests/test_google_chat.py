@@ -1,6 +1,7 @@
 """A Takeout's Chat, Hangouts and Keep, dates in the account's language."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,17 @@ def test_the_samples_have_the_notes_they_have():
         name = note.path.rpartition("/")[2].removesuffix(".json")
         expected = next(iter(folder.rglob(f"expected/{name[:9]}*/*.md"))).read_text()
         assert note.text.split()[-1] in expected
+
+
+SENTENCES = json.loads((Path(__file__).parent / "data/sentence_dates.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_a_date_is_read_in_the_words_of_its_language(language):
+    """Made up after CLDR's full dates with long times; all say 20:49 on 17 January 2020."""
+    assert read_date(SENTENCES[language]).isoformat()[:16] == "2020-01-17T20:49"
+
+
+def test_the_croatian_october_is_not_the_polish_november():
+    assert read_date("petak, 2. listopada 2020. u 20:49:00 UTC").month == 10
+    assert read_date("piątek, 2 listopada 2020 20:49:00 UTC").month == 11

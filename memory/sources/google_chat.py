@@ -21,6 +21,7 @@ from memory.sources.chat import (
     words,
 )
 from memory.sources.dates import read_stamp
+from memory.sources.months import find_month
 
 Record = Message | Unreadable | Skipped
 
@@ -38,54 +39,25 @@ WHOLE = frozenset([CHAT, *EVENTS, *PEOPLE, KEEP])
 KEEP_KEYS = ("title", "textContent", "createdTimestampUsec", "isTrashed")
 STRANGE = 5_000  # values seen of a file that is none of these: Takeout has JSON of gigabytes
 
-MONTHS_OF = """
-january february march april may june july august september october november december
-januar februar märz april mai juni juli august september oktober november dezember
-janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre
-janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro
-januari februari maart april mei juni juli augustus september oktober november december
-januari februari mars april maj juni juli augusti september oktober november december
-januar februar marts april maj juni juli august september oktober november december
-tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta \
-lokakuuta marraskuuta joulukuuta
-stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
-ledna února března dubna května června července srpna září října listopadu prosince
-января февраля марта апреля мая июня июля августа сентября октября ноября декабря
-січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
-ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
-január február március április május június július augusztus szeptember október november december
-ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie
-ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου \
-νοεμβρίου δεκεμβρίου
-ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר
-يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
-ژانویهٔ فوریهٔ مارس آوریل مهٔ ژوئن ژوئیهٔ اوت سپتامبر اکتبر نوامبر دسامبر
-जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
-มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม
-januari februari maret april mei juni juli agustus september oktober november desember
-januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra
-януари февруари март април май юни юли август септември октомври ноември декември
-gener febrer març abril maig juny juliol agost setembre octubre novembre desembre
-jan feb mar apr may jun jul aug sep oct nov dec
-"""
-MONTHS = {
-    name: number
-    for line in MONTHS_OF.strip().splitlines()
-    for number, name in enumerate(line.split(), 1)
-}
-LATIN = re.compile(r"[a-zà-žа-яёії]+$")  # months that are words by themselves
-VIETNAMESE = re.compile(r"tháng (\d\d?)")
-EAST_ASIAN = re.compile(r"(\d{4})[年년]\s?(\d\d?)[月월]\s?(\d\d?)[日일]")
+EAST_ASIAN = re.compile(
+    r"(\d{4})(?:[年년]|\sоны)\s?(\d\d?)(?:[月월]|-р сарын)\s?(\d\d?)(?:[日일]|,|$)"
+)
 TIME = re.compile(
-    r"(?<!\d)(\d\d?)(?:[:.](\d\d)(?:[:.](\d\d))?(?!\d)"
-    r"|\s?[時时시](?:\s?(\d\d?)\s?[分분])?(?:\s?(\d\d?)\s?[秒초])?)"
+    r"(?<!\d)(\d\d?)(?:[:.](\d\d)(?:[:.](\d\d))?(?!\d)|\s?(?:[時时시]|นาฬิกา|ໂມງ"
+    r"|H\b)(?:\s?(\d\d?)\s?(?:[分分]|นาที|ນາທີ|MIN\b)?)?(?:\s?(\d\d?)\s?[秒초S])?)"
 )
 AFTERNOON = re.compile(
-    r"(?<![^\W\d])p\.?\s?m\b|下午|午後|오후|晚上|\sم(?:\s|$)|μ\.μ", re.IGNORECASE
+    r"(?<![^\W\d])p\.?\s?m\b|下午|午後|오후|晚上|\sم(?:\s|$)|μ\.μ|\bptg\b|\bpasdites|ಅಪರಾಹ್ನ|பிற்பகல்"
+    r"|ප\.ව|ល្ងាច|ਬਾ\.ਦੁ|ከሰዓት|अपराह्न|หลังเที่ยง",
+    re.IGNORECASE,
 )
-MORNING = re.compile(r"(?<![^\W\d])a\.?\s?m\b|上午|午前|오전|凌晨|\sص(?:\s|$)|π\.μ", re.IGNORECASE)
+MORNING = re.compile(
+    r"(?<![^\W\d])a\.?\s?m\b|上午|午前|오전|凌晨|\sص(?:\s|$)|π\.μ|\bpg\b|\bparadites|ಪೂರ್ವಾಹ್ನ"
+    r"|முற்பகல்"
+    r"|පෙ\.ව|ព្រឹក|ਪੂ\.ਦੁ|ጥዋት|पूर्वाह्न|ก่อนเที่ยง",
+    re.IGNORECASE,
+)
+YEAR = re.compile(r"(?<!\d)(?:19|20|25)\d\d(?!\d)")
 ZONE = re.compile(r"(?:UTC|GMT)([+\u2212-]\d\d?)(?::?(\d\d))?")
 
 
@@ -214,7 +186,7 @@ def _keep(state: _File) -> Record:
 def read_date(text: str) -> datetime | None:
     """The moment of a sentence like "Friday, January 17, 2020 at 8:49:00 PM UTC".
 
-    In whatever of the languages of MONTHS_OF or of East Asia the account speaks; None if none.
+    In whatever language of memory.sources.months or of East Asia the account speaks; else None.
     """
     plain = text.replace("\u202f", " ").replace("\xa0", " ").lower()
     plain = re.sub(r"[^\W_a-z]", lambda sign: str(digit(sign[0], sign[0])), plain)
@@ -240,19 +212,11 @@ def _day(plain: str) -> tuple[int, int, int] | None:
     asian = EAST_ASIAN.search(plain)
     if asian:
         return int(asian[1]), int(asian[2]), int(asian[3])
-    names = re.findall(r"[^\W\d_]+", plain)
-    month = next((MONTHS[name] for name in names if name in MONTHS), 0) or _month_within(plain)
-    year = re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", plain)
+    month, year = find_month(plain), YEAR.search(plain)
     day = re.search(r"(?<![\d:.])\d\d?(?![\d:])", plain)
-    return (int(year[0]), month, int(day[0])) if month and year and day else None
-
-
-def _month_within(plain: str) -> int:
-    """A month that is no word by itself: after a prefix, with signs of its script in it."""
-    if hit := VIETNAMESE.search(plain):
-        return int(hit[1])
-    written = [name for name in MONTHS if not LATIN.match(name) and name in plain]
-    return MONTHS[max(written, key=len)] if written else 0
+    if not (month and year and day):
+        return None
+    return int(year[0]) - (543 if year[0] > "2500" else 0), month, int(day[0])
 
 
 def _zone(text: str) -> timezone:
