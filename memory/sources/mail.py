@@ -15,6 +15,7 @@ from pathlib import Path
 from memory.db import to_stored
 from memory.message import Message, Skipped, Unreadable
 from memory.sources import folder
+from memory.sources.charsets import decode, encoding_of, told_in, unflow
 from memory.sources.dates import as_utc
 from memory.sources.html import html_to_text
 from memory.sources.machine import machine_reason
@@ -32,12 +33,6 @@ MOST_PARTS = 500
 LONGEST_HEADER = 2**16
 HEADERS = ("from", "to", "date", "subject", "message-id", "received", "sender", "return-path",
            "mime-version", "content-type")  # fmt: skip
-ENCODINGS = {  # what senders write, and what they mean
-    "us-ascii": "utf-8", "ascii": "utf-8", "iso-8859-1": "cp1252", "latin-1": "cp1252",
-    "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
-    "shift_jis": "cp932", "iso-8859-8-i": "iso-8859-8", "x-sjis": "cp932", "utf8": "utf-8",
-    "cp-850": "cp850", "x-gbk": "gb18030", "unicode-1-1-utf-7": "utf-7",
-}  # fmt: skip
 # What the library's readers raise on broken headers and bodies; 5 of 1,406 real mails do.
 BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError,
           MessageError)  # fmt: skip
@@ -163,7 +158,7 @@ def raw_header(mail: Mail, name: str) -> str:
 def _one_line(value: object) -> str:
     text = str(value)[:LONGEST_HEADER]
     if not text.isascii():  # raw 8-bit bytes are in there
-        text = _decode(text.encode("utf-8", "surrogateescape"), "utf-8")
+        text = decode(text.encode("utf-8", "surrogateescape"), "utf-8")
     return " ".join(text.split())
 
 
@@ -176,7 +171,7 @@ def decode_words(value: str) -> str:
     except BROKEN:
         return value
     words = (
-        part if isinstance(part, str) else _decode(part, _encoding(name)) for part, name in parts
+        part if isinstance(part, str) else decode(part, encoding_of(name)) for part, name in parts
     )
     return " ".join("".join(words).split())
 
@@ -271,22 +266,19 @@ def decode_part(part: Mail) -> str:
         data = part.get_payload(decode=True) or b""
     except BROKEN:
         data = str(part.get_payload()).encode("utf-8", "replace")
+    charset = _parameter(part, "charset")
+    if not charset and part.get_content_type() == "text/html":
+        charset = told_in(data)
+    text = decode(data, encoding_of(charset)).replace("\r\n", "\n").replace("\r", "\n")
+    if _parameter(part, "format").lower() == "flowed":
+        return unflow(text, _parameter(part, "delsp").lower() == "yes")
+    return text
+
+
+def _parameter(part: Mail, name: str) -> str:
+    """A parameter of the Content-Type; "" without one, or where it cannot be read."""
     try:
-        charset = part.get_content_charset() or ""
+        value = part.get_content_charset() if name == "charset" else part.get_param(name)
     except BROKEN:
-        charset = ""
-    return _decode(data, _encoding(charset)).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _encoding(charset: str | None) -> str:
-    name = (charset or "utf-8").strip("\"' ").lower()
-    return ENCODINGS.get(name, name)
-
-
-def _decode(data: bytes, encoding: str) -> str:
-    for name in (encoding, "utf-8", "cp1252"):
-        try:
-            return data.decode(name)
-        except (LookupError, ValueError):
-            continue
-    return data.decode("latin-1")
+        return ""
+    return value if isinstance(value, str) else ""
