@@ -2,7 +2,7 @@
 
 import pytest
 
-from distill.train import adapter, attention, lean, precision
+from distill.train import adapter, attention, head, lean, precision
 from distill.train.recipes import LEVERS, TrainConfig, for_base
 from tests.random_base import RandomBase, make_random_base
 from tests.tiny_models import FAMILIES, make_base
@@ -165,6 +165,39 @@ def test_bfloat16_is_for_processors_that_have_it():
         has = torch.cpu._is_avx512_bf16_supported()
         assert found.dtype == ("bfloat16" if has else "float32")
         assert precision.detect_precision(()).dtype == "float32"
+
+
+@pytest.mark.parametrize("tile", [100, 37])
+def test_the_own_head_gives_the_loss_and_gradient_of_the_whole_softmax(tile):
+    import torch
+
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(9, 16, requires_grad=True), torch.randn(100, 16)
+    targets, into = torch.randint(0, 100, (9,)), torch.randn(9)
+    scored = head.make_function().apply(hidden, weight, targets, tile)
+    (scored * into).sum().backward()
+    found, hidden.grad = hidden.grad, None
+    whole = -torch.nn.functional.cross_entropy(hidden @ weight.t(), targets, reduction="none")
+    (whole * into).sum().backward()
+    torch.testing.assert_close(scored, whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, hidden.grad, atol=1e-5, rtol=1e-5)
+
+
+def test_the_own_head_leaves_what_it_cannot_do_to_trl(monkeypatch):
+    import torch
+    import trl.trainer.utils as theirs
+
+    monkeypatch.setattr(theirs, "_ChunkedLogProbFunction", theirs._ChunkedLogProbFunction)
+    head.use_own()
+    hidden, weight, targets = torch.randn(5, 8), torch.randn(30, 8), torch.arange(5)
+    for bias, softcap in ((torch.randn(30), None), (None, 4.0)):
+        told = (hidden, weight, bias, targets, 1.0, 30, softcap, 1.0, ("entropy", "is_top1"))
+        scored, entropy, *_ = theirs._ChunkedLogProbFunction.apply(*told)
+        logits = hidden @ weight.t() + (0 if bias is None else bias)
+        logits = logits if softcap is None else softcap * torch.tanh(logits / softcap)
+        expected = logits.log_softmax(-1)[targets, targets]
+        torch.testing.assert_close(scored, expected, atol=1e-5, rtol=1e-5)
+        assert entropy.min() > 0
 
 
 def test_recomputed_layers_give_the_same_gradients_and_keep_less(base):

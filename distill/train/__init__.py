@@ -116,7 +116,7 @@ def _train(
     """One try; `smaller` counts how often memory has run out before."""
     from transformers import set_seed
 
-    from distill.train import adapter, attention, precision, sharding
+    from distill.train import adapter, attention, head, precision, sharding
     from distill.train.importance import Importance
     from distill.train.parity import write_parity
     from distill.train.paths import paths
@@ -127,6 +127,10 @@ def _train(
     precision.repeat_heads_on(machine.capability)
     precision.cap_memory(config.vram_budget_gb)
     triton = precision.project_loss_positions_only() if "head" in config.levers else None
+    if "head" in config.levers and not machine.on_gpu:
+        head.use_own()
+    if "heap" in config.levers and not machine.on_gpu:
+        precision.keep_heap()
     taken = paths(machine.capability, triton)
     tokenizer = adapter.load_tokenizer(base)
     work = prepare(folder, base, config, seed, tokenizer, machine, clock, smaller)

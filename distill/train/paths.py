@@ -25,7 +25,7 @@ def paths(capability: tuple[int, int] | None, triton: bool | None = None) -> dic
         return {
             "precision": "bfloat16 with AVX512-BF16, else float32",
             "attention": "record by record",
-            "loss head": "tiled, loss positions only, no Triton",
+            "loss head": "tiled, loss positions only, with its gradient in one pass",
             "optimizer": "AdamW, float32 states",
         }
     old = capability < AMPERE

@@ -19,7 +19,7 @@ NOT_IN_RESULT = (
 )
 OPTIMIZERS = ("auto", "paged_adamw_8bit", "adamw_8bit", "adamw_torch_fused", "adamw_torch")
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-LEVERS = ("packing", "rounding", "head", "bfloat16", "records", "lean", "cache")
+LEVERS = ("packing", "rounding", "head", "bfloat16", "records", "lean", "heap", "cache")
 
 # What a recipe decides; a value of -1, "" or () in TrainConfig means "as the recipe says".
 RECIPES: dict[str, dict[str, object]] = {
