@@ -1,5 +1,8 @@
 """Transcripts become what each speaker said in one piece. Made-up talks."""
 
+import json
+from pathlib import Path
+
 import pytest
 from fixtures import count, fixture_folder, records_of
 
@@ -99,3 +102,20 @@ def test_names_in_brackets_are_speakers_and_sounds_are_not(tmp_path):
     times = (f"{n}\n00:00:0{n},000 --> 00:00:0{n},900\n{cue}\n" for n, cue in enumerate(cues, 1))
     found = said(read(tmp_path / "t.srt", "\n".join(times)))
     assert ("SPEAKER_00", "It rains.") in found and ("SPEAKER_01", "It does.") in found
+
+
+RECORDERS = json.loads((Path(__file__).parent / "data/transcripts.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", RECORDERS)
+def test_who_said_what_in_the_files_of_many_recorders(tmp_path, name):
+    """The same made-up talk of two, as 44 programs write it."""
+    records = read(tmp_path / name, RECORDERS[name])
+    first, second = (one for one in records if one.origin == "spoken")
+    assert " ".join(first.text.split()) == "Hello there everyone."
+    assert second.text == "I think it rains." and len({first.author, second.author, "speaker"}) == 3
+
+
+def test_a_clock_in_brackets_is_not_always_a_speakers(tmp_path):
+    (message,) = read(tmp_path / "a.txt", "We met (10:30) at the harbour.\nIt rained.\n")
+    assert message.author == "speaker" and "We met (10:30)" in message.text

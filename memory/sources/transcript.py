@@ -32,6 +32,7 @@ NAME = r"[^\W_][\w.'’ \-()]{0,38}?"
 LABEL = re.compile(
     rf"\s*(?:[-–]\s*|>{{1,3}}\s*)?\[?(?P<who>{NAME})\]?\s*[:：]\s+(?P<said>\S.*)$", re.S
 )
+ONLY_NAME = re.compile(NAME.removesuffix("?"))
 BRACKETED = re.compile(r"\s*\[(?P<who>[A-Z][\w.' -]{0,38})\]\s+(?P<said>\S.*)$", re.S)
 BOLD_NAME = re.compile(rf"^(\s*)(\*\*|__)({NAME}\s*[:：]?)\2", re.M)  # of recorders' Markdown
 NUMBERED = re.compile(
@@ -41,12 +42,17 @@ NO_NAMES = ("note", "warning", "attention", "question", "answer", "example", "hi
             "https", "ps", "nb", "subject", "re", "date", "time", "注")  # fmt: skip
 STAMP = rf"[\[(]?(?P<at>{_TIME})(?:\s*(?:-->|-|–|~)\s*{_TIME})?[\])]?"
 STAMPED = (  # a line of a recorder's text that says when and who, the words after it or below it
-    re.compile(rf"\s*{STAMP}\s*[-–|]?\s*(?P<who>{NAME})\s*[:：]\s*(?P<said>.*)$"),
-    re.compile(rf"\s*\[?(?P<who>{NAME})\]?\s*[,|·-]?\s+{STAMP}\s*[:：]?\s*(?P<said>)$"),
-    re.compile(rf"\s*(?P<who>{NAME})\s+[\[(](?P<at>{_TIME})[\])]\s*[:：]\s*(?P<said>\S.*)$"),
-    re.compile(rf"\s*{STAMP}\s+(?P<who>{NAME})(?P<said>)$"),
+    re.compile(rf"\s*{STAMP}\s*[-–|•]?\s*(?P<who>{NAME})\s*[:：]\s*(?P<said>.*)$"),
+    re.compile(rf"\s*\[?(?P<who>{NAME})\]?\s*[,|·•-]?\s+{STAMP}\s*[:：]?\s*(?P<said>)$"),
+    re.compile(rf"\s*(?P<who>{NAME})\s*[\[(（](?P<at>{_TIME})[\])）]\s*[:：]\s*(?P<said>.*)$"),
+    re.compile(rf"\s*(?P<who>{NAME})\s*[:：]\s*[\[(（](?P<at>{_TIME})[\])）]\s*(?P<said>.*)$"),
+    re.compile(rf"\s*(?P<who>{NAME})\s\[(?P<at>{_TIME})\]\s+(?P<said>\S.*)$"),
+    re.compile(rf"\s*{STAMP}\s+(?:[-–|•]\s+)?(?P<who>{NAME})(?P<said>)$"),
     re.compile(rf"\s*{STAMP}\s*(?P<who>)(?P<said>.*)$"),
 )
+CUE_IN_LINE = re.compile(rf"\s*\[({_TIME})\s*-->\s*({_TIME})\]\s*(.*)$")  # whisper.cpp's output
+NAMED_ABOVE = re.compile(r"\d+ \"([^\"]{1,80})\" \(\d+\)$")  # Webex: 1 "Ada" (123456)
+MADE_BY = re.compile(r"\s*Transcribed by https?://\S+\s*$")
 HEADING = r"\s*(?:#{1,6}\s*|[*_]{1,3}|【|={2,}\s*)?(?:\d+[.)]\s*)?"
 SUMMARY = re.compile(
     HEADING
@@ -144,12 +150,16 @@ def _cues(lines: list[str], path: str, problems: list[Unreadable]) -> Iterator[T
     https://www.w3.org/TR/webvtt1/ ; a blank line ends a cue, a number or name may stand above it.
     """
     cue: Turn | None = None
+    above = ""
     for number, line in enumerate(lines, 1):
         hit = CUE.match(line) if ":" in line else None
         if hit and (cue is None or not _inside(cue, hit)):
             if cue and cue.lines:
                 yield cue
-            cue = Turn("", _seconds(hit[1]), _seconds(hit[2]), [])
+            who = NAMED_ABOVE.match(above)
+            cue = Turn(who[1] if who else "", _seconds(hit[1]), _seconds(hit[2]), [])
+        elif "-->" in line and (whole := CUE_IN_LINE.match(line)):
+            yield Turn("", _seconds(whole[1]), _seconds(whole[2]), [whole[3]])
         elif not hit and ARROW.match(line) and ("-->" in line or cue is None):
             if cue and cue.lines:
                 yield cue
@@ -161,6 +171,7 @@ def _cues(lines: list[str], path: str, problems: list[Unreadable]) -> Iterator[T
             cue = None
         elif cue is not None and not hit:
             _add(cue, line)
+        above = line
     if cue and cue.lines:
         yield cue
 
@@ -191,6 +202,8 @@ def _plain(lines: list[str], generated: bool) -> tuple[str, list[Turn]]:
     summary: list[str] = []
     turns: list[Turn] = []
     for line in lines:
+        if MADE_BY.match(line):
+            continue
         if SUMMARY.match(line):
             generated = True
         elif SPEECH.match(line):
@@ -203,13 +216,40 @@ def _plain(lines: list[str], generated: bool) -> tuple[str, list[Turn]]:
         elif hit := _stamped(line):
             at = _seconds(hit["at"])
             turns.append(Turn(hit["who"], at, at, [hit["said"]] if hit["said"].strip() else []))
+        elif NUMBERED.fullmatch(line.strip()) and (not turns or turns[-1].start is None):
+            turns.append(Turn(line.strip(), None, None, []))
         elif line.strip() and turns and (turns[-1].start is not None or not LABEL.match(line)):
             turns[-1].lines.append(line.strip())
         elif line.strip():
             turns.append(Turn("", None, None, [line.strip()]))
+    _take_names(turns)
     if any(turn.start is not None for turn in turns):  # what stands above them is the head
         turns = [turn for turn in turns if turn.start is not None]
     return "\n".join(summary).strip(), [turn for turn in turns if turn.lines]
+
+
+def _take_names(turns: list[Turn]) -> None:
+    """Names on a line of their own, below every bare time or above it."""
+    bare = [turn for turn in turns if turn.start is not None]
+    if not bare or any(turn.who for turn in bare):
+        return
+    below = [turn.lines[0].strip() for turn in bare if len(turn.lines) > 1]
+    above = [turn.lines[-1].strip() for turn in turns[: turns.index(bare[-1])] if turn.lines]
+    if len(below) == len(bare) and _are_names(below):
+        for turn in bare:
+            turn.who = turn.lines.pop(0).strip()
+    elif len(above) >= len(bare) and _are_names(above[-len(bare) :]):
+        for turn, name in zip(bare, above[-len(bare) :], strict=True):
+            turn.who = name
+        for turn in bare[:-1]:
+            turn.lines.pop()
+
+
+def _are_names(lines: list[str]) -> bool:
+    """Whether lines can be the speakers of a talk: short, without a stop, two or more of them."""
+    return len(lines) > 1 and all(
+        len(line.split()) <= 4 and ONLY_NAME.fullmatch(line) is not None for line in lines
+    )
 
 
 def _stamped(line: str) -> re.Match[str] | None:
