@@ -157,6 +157,13 @@ LOGS = {
     "grok.json": json.dumps({"conversations": [{"conversation": {"id": "c"}, "responses": [
         {"response": {"sender": "human", "message": "Rain?"}},
         {"response": {"sender": "ASSISTANT", "message": "Yes."}}]}]}),
+    "copilot.json": json.dumps({"sessionId": "s", "requests": [
+        {"message": {"text": "Rain?"}, "response": [{"value": "Yes"}, {"value": "."}]}]}),
+    "librechat.json": json.dumps({"conversationId": "c", "messages": [
+        {"sender": "User", "isCreatedByUser": True, "text": "Rain?"},
+        {"sender": "GPT", "isCreatedByUser": False, "text": "Yes."}]}),
+    "cline.json": json.dumps([{"role": "user", "content": [{"text": "<task>\nRain?\n</task>"},
+        {"text": "<environment_details>\nx\n</environment_details>"}]}, TURNS[1]]),
     "lmstudio.json": json.dumps({"messages": [
         {"currentlySelected": 0, "versions": [{"role": "user", "content": [{"text": "Rain?"}]}]},
         {"currentlySelected": 1, "versions": [

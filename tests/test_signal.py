@@ -149,3 +149,15 @@ def test_marks_that_are_never_closed_take_no_time(tmp_path):
     start = time.process_time()
     read(tmp_path, "[2026-03-01 09:00] Pell: " + "[x](media/" * 50_000, "Pell/chat.md")
     assert time.process_time() - start < 1
+
+
+def test_what_signal_cli_received_and_the_owner_sent(tmp_path):
+    got = {"sourceName": "Quill", "timestamp": 1772355600000,
+           "dataMessage": {"timestamp": 1772355600000, "message": "rain"}}  # fmt: skip
+    sent = {"destination": "Quill", "timestamp": 1772355601000, "message": "sun"}
+    lines = [{"envelope": got}, {"envelope": {"syncMessage": {"sentMessage": sent}}},
+             {"envelope": {"sourceName": "Quill", "typingMessage": {}}}]  # fmt: skip
+    (tmp_path / "cli.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    first, second, notice = read_messages("signal", tmp_path)
+    assert (first.author, second.author, notice.reason) == ("Quill", SELF, "notice")
+    assert first.conversation == second.conversation == "Quill"

@@ -1,5 +1,6 @@
 """Reads logs of talks with a model: requests in OpenAI's shapes, bare turns, Ollama's, Codex's."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,12 @@ LISTS = ("messages", "conversations", "conversation", "input")  # of turns
 ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "gpt": "assistant",
          "bot": "assistant", "chatgpt": "assistant", "gemini": "assistant"}  # fmt: skip
 STAMPS = ("timestamp", "created_at", "createdAt", "created", "time", "date", "create_time")
-ROOMS = ("conversation_id", "sessionId", "session_id", "id")
+WORDS = ("content", "value", "message", "text")
+ROOMS = ("conversationId", "conversation_id", "sessionId", "session_id", "id")
+SURROUNDINGS = re.compile(  # which Cline puts among the words of who typed
+    r"<environment_details>.*?</environment_details>\s*|</?(?:task|feedback|user_message)>\s*",
+    re.DOTALL,
+)
 CODEX = ("session_meta", "response_item", "event_msg", "turn_context", "compacted")
 CODEX_NOTES = ("<environment_context>", "<user_instructions>", "# AGENTS.md", "<INSTRUCTIONS>",
                "<turn_aborted>", "<permissions")  # fmt: skip
@@ -101,6 +107,12 @@ def _turns(said: dict[str, Any]) -> list[Any]:
     """The turns of a logged request with the answer to it, wherever the log keeps them."""
     turns = next((list(said[key]) for key in LISTS if isinstance(said.get(key), list)), [])
     turns += [mapping(one).get("response") for one in sequence(said.get("responses"))]  # Grok
+    for request in map(mapping, sequence(said.get("requests"))):  # Copilot's
+        turns.append({"role": "user", "content": mapping(request.get("message")).get("text")})
+        said_back = [
+            text_of(mapping(part).get("value")) for part in sequence(request.get("response"))
+        ]
+        turns.append({"role": "assistant", "content": "".join(said_back)})
     if isinstance(said.get("prompt"), str):
         turns.append({"role": "user", "content": said["prompt"]})
     elif isinstance(said.get("input"), str):
@@ -127,6 +139,8 @@ def _shown(turn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _role(turn: dict[str, Any]) -> str:
+    if isinstance(by_user := turn.get("isCreatedByUser"), bool):  # LibreChat's
+        return "user" if by_user else "assistant"
     names = (text_of(turn.get(key)).lower() for key in ("role", "from", "sender"))
     kind = text_of(turn.get("type")).lower()  # of LangChain, of Gemini's command line
     role = next(filter(None, names), "") or (kind if kind in ROLES or kind == "user" else "")
@@ -136,16 +150,24 @@ def _role(turn: dict[str, Any]) -> str:
 def _words(turn: dict[str, Any]) -> str:
     """A turn's text: a string, or the text parts of a list."""
     inner = mapping(turn.get("data")) or turn
-    content = inner.get("content", inner.get("value", inner.get("message")))
+    content = next((inner[key] for key in WORDS if inner.get(key) is not None), None)
     if isinstance(content, str):
-        return content
+        return _plain(content)
     parts = sequence(content) or [
         part
         for step in sequence(turn.get("steps"))
         for part in sequence(mapping(step).get("content"))
     ]
-    texts = [text_of(part) or text_of(mapping(part).get("text")) for part in parts]
+    texts = [_plain(text_of(part) or text_of(mapping(part).get("text"))) for part in parts]
     return "\n\n".join(text for text in texts if text.strip())
+
+
+def _plain(text: str) -> str:
+    return (
+        SURROUNDINGS.sub("", text).rstrip()
+        if "<environment_details>" in text or (text.startswith("<task>"))
+        else text
+    )
 
 
 def _stamp(said: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ REMINDER = re.compile(  # what the program puts among the words of who typed
 )
 BY_PROGRAM = re.compile(
     r"\s*(?:<(?:command-(?:name|message|args)|local-command-\w+|bash-(?:input|stdout|stderr)"
-    r"|user-memory-input)>|Caveat: The messages below|\[Request interrupted)"
+    r"|user-memory-input)>|<teammate-message |Caveat: The messages below|\[Request interrupted)"
 )
 BLOCKS = {"thinking": "thinking", "redacted_thinking": "thinking", "tool_use": "tool call",
           "server_tool_use": "tool call", "tool_result": "tool result"}  # fmt: skip

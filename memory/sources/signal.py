@@ -137,9 +137,33 @@ def _from_line(value: Any, where: str, state: _State) -> Record | None:
     elif isinstance(dig(value, "chat"), dict):
         chat = value["chat"]
         state.chats[words(chat.get("id"))] = words(chat.get("recipientId"))
+    elif isinstance(dig(value, "envelope"), dict):
+        return _received(value["envelope"], where, state)
     elif isinstance(value, dict) and value.keys() & {"body", "sender"}:
         return _from_object(value, where, state)
     return None
+
+
+def _received(envelope: dict[str, Any], where: str, state: _State) -> Record:
+    """What signal-cli received, or saw the owner send from another device."""
+    sent = dig(envelope, "syncMessage", "sentMessage")
+    said = sent if isinstance(sent, dict) else envelope.get("dataMessage")
+    if not isinstance(said, dict) or "reaction" in said:
+        return state.place.skipped(where, "notice")
+    text, stamp = (
+        words(said.get("message")),
+        words(said.get("timestamp") or envelope.get("timestamp")),
+    )
+    if not text.strip():
+        return state.place.skipped(where, "media without words")
+    names = (words(envelope.get(key)) for key in ("sourceName", "sourceNumber", "source"))
+    sender = next(filter(None, names), "unknown")
+    author = SELF if said is sent else sender
+    other = (
+        words(said.get("destination") or said.get("destinationNumber")) if author == SELF else ""
+    )
+    room = words(dig(said, "groupInfo", "groupId")) or other or sender
+    return _message(state, f"{stamp}:{author}", author, text, seconds(stamp, 1000), room)
 
 
 def _name(recipient: dict[str, Any]) -> str:
