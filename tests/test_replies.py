@@ -148,3 +148,13 @@ KEPT = (
 @pytest.mark.parametrize("text", KEPT)
 def test_lines_with_colons_in_own_words_stay(text):
     assert own_text(text) == text
+
+
+SHAPES = json.loads((Path(__file__).parent / "data/replies.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("name", "text", "own"), SHAPES)
+def test_what_phones_lawyers_lists_and_quoting_leave_of_a_made_up_mail(name, text, own):
+    left, expected = ([line.strip() for line in one.splitlines() if line.strip()]
+                      for one in (own_text(text), own))  # fmt: skip
+    assert left == expected

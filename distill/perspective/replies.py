@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distill.perspective.footers import find_footers
 from distill.perspective.languages import (
     DATED,
     FORWARD_BLOCK,
@@ -27,11 +28,13 @@ class Part:
     who: str = ""
 
 
-LONGEST_FOOTER = 2_000  # characters
+LONGEST_FOOTER, LONGEST_TAIL = 2_000, 20_000  # characters
 _MAIL_KINDS = ("mail", "letter", "chat", "document")
 _COLON_LINE = re.compile("^[^\n]*[:：][ \t\r\u200e\u200f\u202a-\u202e]*$", re.MULTILINE)
 _UNSEEN = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # marks of direction
 _QUOTED_LINES = re.compile(r"^[ \t]*>[^\n]*(?:\n[ \t]*>[^\n]*)*\n?", re.MULTILINE)
+_PIPED = re.compile(r"\s*\n[ \t]*\|[^\n]*(?:\n[ \t]*\|[^\n]*)*\n?")  # as some quote: "| It rains."
+_INITIALS = re.compile(r"^[ \t]*[A-Z]{2,4}>{1,3} [^\n]*\n?", re.MULTILINE)  # "PQ> It rains."
 _ADDRESS_END = re.compile(r"<[^<>\s]+@[^<>\s]+>\s*[:：]$")  # Gmail's head without a verb
 _SIGNATURE = re.compile(r"^(?:-- ?|_{20,}[ \t]*)$", re.MULTILINE)
 
@@ -50,11 +53,14 @@ def quoted_parts(text: str, kind: str) -> list[Part]:
         # "Sam wrote:" over a block quote in a journal is the writer's own line.
         if mail or any(letter.isdigit() or letter == "@" for letter in text[start:stop]):
             parts.append(Part(start, stop, "head"))
-        if text[stop : stop + 200].lstrip()[:1] != ">" and limit > stop:
+        if piped := _PIPED.match(text, stop, limit):
+            parts.append(Part(piped.start(), piped.end(), "quoted", who))
+        elif text[stop : stop + 200].lstrip()[:1] != ">" and limit > stop:
             parts.append(Part(stop, limit, "quoted", who))
     if ">" in text:
         for block in _QUOTED_LINES.finditer(text):
             parts += _levels(text, block, ends)
+        parts += [Part(*line.span(), "quoted") for line in _INITIALS.finditer(text) if mail]
     return parts
 
 
@@ -141,6 +147,8 @@ def _signatures(text: str, heads: list[tuple[int, int, str]]) -> Iterator[Part]:
         yield Part(match.start(), match.end(), "signature")
     for match in SENT_FROM.finditer(text):
         yield Part(match.start(), match.end(), "signature")
+    for start, stop in find_footers(text, max(0, len(text) - LONGEST_TAIL)):
+        yield Part(start, stop, "signature")
 
 
 def _levels(text: str, block: re.Match[str], ends: dict[int, str]) -> Iterator[Part]:
