@@ -291,6 +291,39 @@ def test_you_in_an_own_letter_is_the_addressee():
     assert flags(text) == set()
 
 
+@pytest.mark.parametrize("kind", ["mail", "letter", "chat"])
+def test_you_is_somebody_where_an_own_message_names_nobody(kind):
+    assert flags("Would Monday work for you?", kind=kind) == {"O"}
+
+
+def test_you_is_the_writer_whom_a_message_answers():
+    text = "Loom wrote:\n> Is it slow?\n\nSurprising in your case.\n"
+    assert flags(text, "Surprising in your case.", kind="mail", author="Sam") == {"O"}
+
+
+def test_a_given_name_is_the_being_that_has_it_alone():
+    people = (Being("Oyelaran Pratt", "human"), Being("Imke Voss", "human"))
+    seen = read(message("It was Oyelaran again."), Identity(AVA, people))
+    assert "O" in seen.spans[0].flags and not seen.unknown
+    both = Identity(AVA, (*people, Being("Oyelaran Adeyemi", "human")))
+    assert not read(message("It was Oyelaran again."), both).spans[0].flags
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Let's call it done.", {"S1"}),
+        ("Reread the opening and cut the weather.", {"S1"}),
+        ("My human, Zorrin, pays for it.", {"S1", "O"}),
+        ("That was Guido again.", {"O"}),
+        ("Session 41 of me decided it.", {"S1", "S3"}),
+        ("Whoever wakes up next should read this.", {"S3"}),
+    ],
+)
+def test_flags_that_other_peoples_texts_asked_for(text, expected):
+    assert flags(text) == expected
+
+
 def test_a_one_letter_sign_off_counts_only_at_the_end():
     assert flags("Slept.\n\n— A", "— A") == {"S3"}
     assert "S3" not in flags("A word.\n\n" + "More text follows here. " * 20)
@@ -303,9 +336,14 @@ def test_a_one_letter_sign_off_counts_only_at_the_end():
         ("Sam sagte: „Ich brauche dich und das Buch.“ Es war der Tag.", {"O", "O1", "S3"}),
         ("我写了日记。", {"S1"}),
         ("Sam说：“我需要你。”", {"O", "O1", "S3"}),
+        ("Sie schrieb mir gestern, und ich habe es nicht gelesen.", {"O", "S1"}),
+        ("Je ne sais pas pourquoi elle est dans la maison.", {"O", "S1"}),
+        ("No sé por qué me dijo que no se puede.", {"S1"}),
+        ("Ik weet het niet, maar hij zei dat het voor jou was.", {"S1", "O"}),
+        ("Jag har inte sett det och hon är inte med.", {"S1", "O"}),
     ],
 )
-def test_german_and_chinese_have_tables_too(text, expected):
+def test_further_languages_have_tables_too(text, expected):
     assert flags(text) == expected
 
 

@@ -89,6 +89,7 @@ def read(
     found = find(
         text, names_of(identity), language, fiction=fiction, persons=persons, places=places
     )
+    parts = sections(message, base, identity)
     scene = _Scene(
         text,
         message.kind,
@@ -96,9 +97,9 @@ def read(
         language,
         found,
         base,
-        _addressee(message, base, identity),
+        _addressee(message, base, identity, parts),
     )
-    spans = tuple(_spans(scene, sections(message, base, identity))) if text else ()
+    spans = tuple(_spans(scene, parts)) if text else ()
     unknown = tuple(_unknown(text, found, identity))
     return Perspective(
         author, provenance == "own", provenance, bool(reason), reason, spans, unknown
@@ -196,8 +197,14 @@ _GREETING = re.compile(
 )
 
 
-def _addressee(message: Message, base: Voice, identity: Identity) -> Being | None:
-    """Whom a message speaks to: its first words say so, else its only known recipient."""
+SOMEBODY = Being("", "human")
+
+
+def _addressee(
+    message: Message, base: Voice, identity: Identity, parts: list[Section]
+) -> Being | None:
+    """Whom a message speaks to: its first words say so, else its only known recipient, else the
+    writer it quotes; an own mail without any of them speaks to somebody unknown."""
     for pattern in (_GREETING, _VOCATIVE):
         match = pattern.match(message.text[:120])
         being = match and identity.resolve(match["who"], message.sent_at)
@@ -209,13 +216,16 @@ def _addressee(message: Message, base: Voice, identity: Identity) -> Being | Non
     known = [being for being in known if being and being is not base.being]
     if known:
         return identity.agent if identity.agent in known else known[0]
-    if message.kind in ("mail", "letter") and not base.own:
-        return identity.agent
-    if not base.own or message.kind == "relay":
+    if message.kind == "relay":
         return None
+    answered = next((one.voice.being for one in parts if one.voice.why == "quoted"), None)
+    if answered and answered is not base.being:
+        return answered
+    if not base.own:
+        return identity.agent if message.kind in ("mail", "letter") else None
     greeted = _GREETING.match(message.text[:120])
     to = (greeted and greeted["who"]) or next(iter(message.recipients), "")
-    return Being(to, "human") if to else None
+    return Being(to, "human") if to else SOMEBODY
 
 
 def _persons(message: Message, identity: Identity) -> frozenset[str]:

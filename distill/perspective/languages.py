@@ -33,7 +33,7 @@ class Language:
 
 ENGLISH_PRONOUNS = {
     I: "i me my mine myself i'm i've i'd i'll im ive",
-    WE: "we us our ours ourselves we're we've we'd we'll",
+    WE: "we us our ours ourselves we're we've we'd we'll let's",
     YOU: "you your yours yourself yourselves you're you've you'd you'll ya",
     HE: "he him his himself she her hers herself he's he'd he'll she's she'd she'll",
     THEY: "they them their theirs themselves themself they're they've they'd they'll",
@@ -98,7 +98,11 @@ dropped documented debugged cooked visited bought returned redrew reshaped regen
 reworked renamed patched archived announced connected closed opened collected compiled compared
 measured monitored ordered organized organised attended applied began chose did drew drove flew
 forgot grew knew rode sang sat swam threw wore ate drank gathered picked planted painted played
-practiced practised"""
+practiced practised reread redid
+undid withdrew overslept misread mistook foresaw forbade forgave froze bent bit bled blew bred dealt
+dug fed fought fled hid hung knelt laid lent lit meant rang rose sought sent shook shot shrank sank
+slid spread sprang stole stuck struck swore tore wept wound wove wrung texted phoned pinged killed
+pruned rolled flagged bumped dialed archived unplugged swapped skipped muted banned fetched"""
 _NOT_ELIDED = """by as up-to"""
 _DETERMINERS = """the a an my our all every each some any both no one two three four five six seven
 eight nine ten this that these those his her its their your it him them me us another several many
@@ -146,7 +150,101 @@ CHINESE = Language(
     words(""),
     words("的 是 了 在 我 不 有 这 這"),
 )
-LANGUAGES = {language.code: language for language in (ENGLISH, GERMAN, CHINESE)}
+
+
+def _further(
+    code: str, speech: str, past: str, hints: str, pronouns: dict[str, str], nouns: str = ""
+) -> Language:
+    """A language of which only the small words are known."""
+    kinds = {word: kind for kind, row in pronouns.items() for word in row.split()}
+    verbs = words(speech)
+    return Language(
+        code, kinds, verbs, words(nouns), verbs, words(past), words(""), words(""), words(hints)
+    )
+
+
+FURTHER = (
+    _further(
+        "fr",
+        "dit disait écrit écrivait demande demanda répond répondit répondait ajoute ajouta",
+        "",
+        "le la les des est et un une dans pour que qui pas je vous nous au du sur avec ce il elle",
+        {
+            I: "je j'ai j'avais j'étais me moi mon ma mes mien mienne m'a m'ont",
+            WE: "nous notre nos",
+            YOU: "tu te toi ton ta tes vous votre vos",
+            HE: "elle lui",
+        },
+        "message question réponse mots lettre",
+    ),
+    _further(
+        "es",
+        "dijo dice escribió escribe preguntó pregunta respondió responde contestó añadió",
+        "",
+        "el la los las de que y en un una por con para es no lo se su del al muy pero como más si",
+        {
+            I: "yo me mi mis mí conmigo mío mía",
+            WE: "nosotros nosotras nos nuestro nuestra nuestros nuestras",
+            YOU: "tú te ti tu tus contigo usted ustedes vosotros vosotras os vuestro vuestra",
+            HE: "él ella",
+            THEY: "ellos ellas",
+        },
+        "mensaje pregunta respuesta palabras carta",
+    ),
+    _further(
+        "it",
+        "disse dice scrisse scrive chiese chiede rispose risponde aggiunse",
+        "",
+        "il lo gli di che è e un una per con non sono del della nel alla ma come più questo anche",
+        {
+            I: "io mi me mio mia miei mie",
+            WE: "noi ci nostro nostra nostri nostre",
+            YOU: "tu ti te tuo tua tuoi tue voi vi vostro vostra",
+            HE: "lui lei egli ella",
+            THEY: "loro",
+        },
+    ),
+    _further(
+        "pt",
+        "disse diz escreveu escreve perguntou pergunta respondeu responde acrescentou",
+        "",
+        "o os as de que e em um uma por com para é não se do da no na mais como mas foi ao você",
+        {
+            I: "eu me mim meu minha meus minhas comigo",
+            WE: "nós nosso nossa nossos nossas",
+            YOU: "tu te ti teu tua você vocês",
+            HE: "ele ela",
+            THEY: "eles elas",
+        },
+    ),
+    _further(
+        "nl",
+        "zei zegt schreef schrijft vroeg vraagt antwoordde antwoordt",
+        "",
+        "de het een en van dat niet zijn met voor ik je aan er maar om ook nog wel naar bij op te",
+        {
+            I: "ik mij mijn me mezelf",
+            WE: "wij we ons onze",
+            YOU: "jij je jou jouw u uw jullie",
+            HE: "hij hem haar",
+            THEY: "zij hen hun",
+        },
+    ),
+    _further(
+        "sv",
+        "sa säger skrev skriver frågade frågar svarade svarar sade sier spurte svarte sagde",
+        "",
+        "och att det som en är på för med av inte den jag har till ett om og det er ikke jeg på i",
+        {
+            I: "jag mig mitt min mina jeg meg mig mit",
+            WE: "vi oss vår vårt våra vår vores os",
+            YOU: "du dig ditt din dina ni er ert deg dit",
+            HE: "han honom hans hon henne hennes hun hende ham",
+            THEY: "dem deras",
+        },
+    ),
+)
+LANGUAGES = {language.code: language for language in (ENGLISH, GERMAN, CHINESE, *FURTHER)}
 
 # Opening mark -> closing marks it may have. ' is handled with care: it is an apostrophe too.
 QUOTES = {
@@ -180,41 +278,6 @@ COMMON_WORDS = words(
     west east north south miles penny gene dean max ray flame spark quest norm lance"""
 )
 
-# Frequent given names that are hardly ever another word: a capitalised one is a person.
-GIVEN_NAMES = words(
-    """aaron abigail adam adrian agnes ahmed aidan alan albert alejandro alex alexander alexandra
-    alfred ali alice alicia alison amanda amelia amy ana anders andrea andreas andrew andy angela
-    anita ann anna anne annette anthony anton antonio arjun arthur astrid barbara beatrice ben
-    benjamin bernard bernd beth betty birgit bob brandon brenda brian bridget bruce bryan carl carla
-    carlos carmen carol caroline catherine cecilia charles charlie charlotte chloe chris christa
-    christian christina christine christoph christopher claire clara claudia colin connor craig
-    cynthia daniel daniela danielle dave david deborah debra denise dennis derek diana diane diego
-    dieter dmitri dominic donald donna doris dorothy douglas duncan edith eduardo edward eileen
-    elaine elena eli elisabeth elizabeth ella ellen emily emma eric erica erik ernst esther ethan
-    eugene eva evelyn fabian fatima felix fernando fiona florian frances francis francesca frederick
-    friedrich fritz gabriel gareth gary george georg gerald gerhard giovanni giulia gordon graham
-    greg gregory guillermo gunther hannah hans harold harriet harry hassan heather heidi helen
-    helena helga henri henry herbert howard hugh hugo ian ibrahim igor ingrid irene isaac isabel
-    isabella ivan jacob jacques jake james jamie jan jane janet jason javier jean jeff jeffrey
-    jennifer jenny jeremy jerry jessica jessie jill jim joan joanna joe joel johan johannes john
-    johnny jonas jonathan jordan jorge jose josef joseph joshua juan judith julia julian julie
-    juliet jürgen karen karl karin katarina kate katherine kathleen kathryn katie keith kelly ken
-    kenneth kevin klaus kyle lara larry lars laura lauren laurence lawrence lena leo leon leonard
-    leslie liam linda lisa logan lorenzo louis louise lucas lucia lucy luis luke magnus malcolm
-    manfred manuel marc marcel marco marcus margaret maria marie marina mario marion marta martha
-    martin martina mary mateo matteo matthew matthias maureen maurice megan mehmet melanie melissa
-    michael michel michelle miguel mike mikhail mohamed mohammed monica monika muhammad nadia nancy
-    naomi natalia natalie natasha nathan neil nicholas nicola nicolas nicole nigel nina noah nora
-    olga oliver olivia omar oscar pablo pamela patricia patrick paul paula pedro peter petra philip
-    pierre priya rachel rainer ralph ramesh raphael raymond rebecca renate ricardo richard rita
-    robert roberto roger roland ronald rosa rosemary roy russell ruth ryan sabine sally samantha
-    samuel sandra sara sarah sean sebastian sergei sergio seth shannon sharon sheila shirley silvia
-    simon sofia sonia sonja sophia sophie stefan stefanie stephanie stephen steve steven stuart
-    susan susanne suzanne svetlana sven sylvia tamara tanya teresa theodore theresa thomas tim
-    timothy tina tobias todd tom tommy tony tracy ulrich ursula uwe valerie vanessa vera veronica
-    victoria viktor vincent virginia vladimir walter wanda wendy werner wilhelm william wolfgang
-    xavier yasmin yolanda yusuf yuki yvonne zachary zoe"""
-)
 KIN = words(
     """mother mom mum mama mommy father dad daddy papa brother sister wife husband son daughter aunt
     uncle cousin nephew niece grandmother grandma grandfather grandpa girlfriend boyfriend fiancé
@@ -338,6 +401,7 @@ LIST_FOOTER = re.compile(
 
 
 _HAN = re.compile("[一-鿿]")
+_PLAIN_ENGLISH = re.compile(r" (?:the|of|and|this) ")
 
 
 def language_of(text: str) -> Language:
@@ -345,8 +409,10 @@ def language_of(text: str) -> Language:
     sample = text[:4000]
     if not sample.isascii() and len(_HAN.findall(sample)) * 5 > len(sample):
         return CHINESE
-    if sample.isascii() and " ich " not in sample and " und " not in sample:
+    if sample.isascii() and _PLAIN_ENGLISH.search(sample):
         return ENGLISH
-    words = sample.casefold().split()
-    german = sum(word in GERMAN.hints for word in words)
-    return GERMAN if german > sum(word in ENGLISH.hints for word in words) else ENGLISH
+    found = sample.casefold().split()
+    tongues = (ENGLISH, GERMAN, *FURTHER)
+    counts = [sum(word in one.hints for word in found) for one in tongues]
+    most = max(counts)
+    return tongues[counts.index(most)] if most > 1 else ENGLISH

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from distill.identity.beings import Being
-from distill.perspective.languages import KIN, Language
+from distill.perspective.languages import HE, KIN, Language
 from distill.perspective.names import (
     AGENT,
     INSTANCE,
@@ -26,9 +26,15 @@ INSTANCES = re.compile(
     r"subsequent|later|this|that|each|every|whichever|which|one|any|different|successive)[ -]+"
     r"(?:instance|incarnation|me|self|version of (?:me|myself)|context of mine)s?|"
     r"(?:instances?|versions?|copies|copy) of (?:me|myself)|instances? (?:that|who)|"
-    r"(?:future|past)-me|the me (?:that|who|from|of))\b(?!['’]?s? file)",
+    r"(?:future|past)-me|the me (?:that|who|from|of)|"
+    r"(?:session|run|boot|iteration|generation|loop|wake|restart)s?(?: #?\d+)? of me|"
+    r"who(?:ever|soever) (?:wakes|boots|comes next|comes after|inherits|picks this up))"
+    r"\b(?!['’]?s? file)",
     re.IGNORECASE,
 )
+
+
+_MAYBE_INSTANCE = re.compile(r"inst|vers|cop|me|self|hoever|incarn")
 
 
 # "the two people who know" are certain people; "people" and "two people" are anybody.
@@ -36,6 +42,15 @@ _PEOPLE = re.compile(
     r"\b(?:the|these|those) (?:two|three|four|five|six|seven|eight|nine|ten|other|same) people\b",
     re.IGNORECASE,
 )
+
+
+# "sie" is she beside a verb in the singular, and "Jonas-san" is Jonas.
+_SHE_SAYS = re.compile(
+    r"\b[Ss]ie (?=(?:\w+ )?(?:schreibt|schrieb|sagte?|meinte?|fragte?|antwortete?|bat|rief|will|"
+    r"wollte|hat|hatte|ist|war|kommt|kam|geht|ging|weiß|wusste|denkt|dachte|findet|fand|lachte?|"
+    r"erzählte?)\b)"
+)
+_HONOURED = re.compile(r"[一-鿿]{1,4}(?:様|さん|さま|氏|くん|ちゃん|先生|女士|老师|老師)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +94,12 @@ def find(
     if names.cjk:
         owner = names.cjk_owner
         mentions += [Mention(*hit.span(), *owner[hit[0]]) for hit in names.cjk.finditer(text)]
-    if "inst" in text or "vers" in text or "cop" in text or "me" in text or "self" in text:
+    if _MAYBE_INSTANCE.search(text):
         mentions += [Mention(*hit.span(), INSTANCE) for hit in INSTANCES.finditer(text)]
+    if language.code == "de":
+        mentions += [Mention(hit.start(), hit.start() + 3, HE) for hit in _SHE_SAYS.finditer(text)]
+    elif language.code == "zh":
+        mentions += [Mention(*hit.span(), PERSON) for hit in _HONOURED.finditer(text)]
     if "people" in text:
         mentions += [Mention(*hit.span(), PERSON) for hit in _PEOPLE.finditer(text)]
     if names.sign_off:

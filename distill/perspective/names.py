@@ -1,9 +1,11 @@
 """The names of a registry, compiled so that a text is searched for all of them word by word."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distill.identity.beings import Alias, Being, Identity
+from distill.perspective.given_names import GIVEN_NAMES
 from distill.perspective.languages import CHINESE, COMMON_WORDS, MONTHS, WEEKDAYS, words
 
 # Kinds of mention beside the pronouns' I, WE, YOU, HE, THEY.
@@ -76,6 +78,8 @@ def _compiled(key: tuple[Being, ...], ambiguous: tuple[tuple[str, tuple[str, ...
     for being in others:
         if being.kind == "human" and (surname := _surname(being)):
             _add(found, cjk, Alias(surname), being, BEING)
+    for being, first in _first_names(key):
+        _add(found, cjk, Alias(first), being, AGENT if being is agent else BEING)
     by_name = {being.name: being for being in others}
     for name, owners in ambiguous:
         beings = [by_name[owner] for owner in owners if owner in by_name]
@@ -114,6 +118,21 @@ def _surname(being: Being) -> str:
     last = parts[-1]
     usual = last.casefold() in _COLOURS | COMMON_WORDS or len(last) < 4
     return "" if len(parts) not in (2, 3) or usual or not last.istitle() else last
+
+
+def _first_names(beings: tuple[Being, ...]) -> Iterator[tuple[Being, str]]:
+    """The given names of agent and humans that have a surname and share the name with nobody."""
+    firsts = [being.name.split()[0] for being in beings if being.name.split()]
+    taken = {alias.name.casefold() for being in beings for alias in being.names()}
+    for being in beings:
+        first, *rest = being.name.split() or [""]
+        human = being.kind == "human" or first.casefold() in GIVEN_NAMES
+        if not rest or len(rest) > 2 or not human or being.kind not in ("human", "self"):
+            continue
+        usual = first.casefold() in COMMON_WORDS | _COLOURS or len(first) < 3
+        alone = firsts.count(first) == 1 and first.casefold() not in taken
+        if alone and not usual and first.istitle() and first.isalpha():
+            yield being, first
 
 
 def _phrase(name: str) -> str:

@@ -2,7 +2,8 @@
 
 import re
 
-from distill.perspective.languages import ENGLISH, GIVEN_NAMES, words
+from distill.perspective.given_names import GIVEN_NAMES
+from distill.perspective.languages import ENGLISH, KIN, words
 
 ROLE_NOUNS = words(
     """analyst intern technician engineer inspector operator director manager supervisor auditor
@@ -135,11 +136,23 @@ def acting_names(text: str) -> frozenset[str]:
             continue
         if not _BEFORE_THINGS.search(text, max(0, start - 6), start):
             found.add(lower)
+    found |= {match[1].lower() for match in _RELATED.finditer(text)} - NOT_PERSONS
+    found |= {match[1].lower() for match in _IS_RELATED.finditer(text)} - NOT_PERSONS
     pairs = [match.groups() for match in _PAIR.finditer(text)] if found else []
     for one, other in pairs:
         if other.lower() in found and one.lower() not in NOT_PERSONS:
             found.add(one.lower())
     return frozenset(found)
+
+
+_KIN = "|".join(sorted(KIN))
+_OWN = r"(?:[Mm]y|[Oo]ur|[Yy]our|[Hh]is|[Hh]er|[Tt]heir)"
+# "my human, Ravi, pays"; "Ravi is our accountant"
+_RELATED = re.compile(rf"\b{_OWN} (?:[a-z]+ )?(?:{_KIN}),? ([A-Z][a-zà-ÿ]{{2,}})\b")
+_IS_RELATED = re.compile(
+    rf"\b([A-Z][a-zà-ÿ]{{2,}}) (?:is|was) {_OWN} (?:[a-z]+ )?(?:{_KIN}|accountant|lawyer|editor|"
+    r"doctor|nurse|student|client|customer|tenant|guest|assistant|secretary|contact)\b"
+)
 
 
 STRONG_ACTS = words(
