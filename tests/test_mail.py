@@ -234,3 +234,9 @@ def test_made_up_mails_after_the_documentation_of_senders_are_told_apart(file):
     missed = [what for kind, what, taken in judged if kind == "machine" and not taken]
     lost = [what for kind, what, taken in judged if kind == "human" and taken]
     assert lost == [] and len(missed) <= 0.03 * len(judged)
+
+
+def test_a_subject_of_signs_alone_takes_no_time():
+    start = time.process_time()
+    read(f"From: ada@x.org\nSubject: {'<>' * 30_000}\n\nx")
+    assert time.process_time() - start < 1

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from email.message import Message as Mail
 from itertools import islice
 
+LONGEST_SUBJECT = 500
 Header = Callable[[str], str]  # a header by its name in lower case, decoded; "" without one
 
 
@@ -152,7 +153,7 @@ def machine_reason(mail: Mail, header: Header, text: str) -> str:
     """
     given = {key.lower() for key in mail.keys()}  # noqa: SIM118 a Mail is no dict
     is_list = _is_list(given, header("sender"))
-    subject, sender = header("subject"), _local_part(header("from"))
+    subject, sender = header("subject")[:LONGEST_SUBJECT], _local_part(header("from"))
     by_proxy = "" if is_list else _local_part(header("sender"))
     return (
         _by_headers(mail, given, header)
@@ -164,7 +165,8 @@ def machine_reason(mail: Mail, header: Header, text: str) -> str:
 
 def _local_part(address: str) -> str:
     """What stands before the @, or before the " at " of an archive."""
-    return re.split("@| at ", address.rpartition("<")[2], maxsplit=1)[0].strip(" \"'")
+    local = re.split("@| at ", address.rpartition("<")[2], maxsplit=1)[0]
+    return local[:LONGEST_SUBJECT].strip(" \"'")
 
 
 def _by_headers(mail: Mail, given: set[str], header: Header) -> str:
