@@ -47,11 +47,14 @@ SETTINGS = {
     "JUNIOR_TRAIN_MIN_UPDATES": "1",
     "JUNIOR_TRAIN_CHECKPOINT_STEPS": "4",
     "JUNIOR_TRAIN_HELD_OUT_POINTS": "1",
+    "JUNIOR_TRAIN_THREADS": "1",
+    "JUNIOR_GATE_GENERAL_TEXTS": "2",
     "JUNIOR_SCHEDULE_MIN_FREE_GB": "0.2",
     "JUNIOR_PUBLISH_KEEP": "2",
     "OMP_NUM_THREADS": "1",
 }
 DAY = 86_400
+WRITER_SECONDS = 0.5  # about what `junior log` takes as a fork
 LEGAL = (*VERDICTS, "running")
 
 
@@ -94,6 +97,7 @@ class Torture:
     warm: Warm
     random: random.Random
     acknowledged: dict[str, str] = field(default_factory=dict)
+    unsure: dict[str, str] = field(default_factory=dict)
     before: tuple[str | None, str | None] = (None, None)
     strict: bool = False
     orderly: bool = True
@@ -109,12 +113,26 @@ class Torture:
     def deliver(self, n: int = 1) -> None:
         """The agent writes: a message counts as acknowledged once the call is back."""
         for _ in range(n):
-            key = f"m{len(self.acknowledged)}"
-            text = f"I counted {self.random.randrange(900)} boats past the {key} buoy before dusk."
+            key, text = self._words()
             with open_database(self.home / "memory.db") as db:
                 now = datetime.now(UTC)
                 log_message(db, "journal", text, key=key, author="Pell", now=now)
             self.acknowledged[key] = text
+
+    def _words(self) -> tuple[str, str]:
+        key = f"m{len(self.acknowledged) + len(self.unsure)}"
+        boats = self.random.randrange(900)
+        return key, f"I counted {boats} boats past the {key} buoy before dusk."
+
+    def kill_writer(self) -> None:
+        """`junior log` beside the night, killed: what it said it had, it must have."""
+        key, text = self._words()
+        writer = self._junior("log", "journal", text, "--key", key)
+        time.sleep(self.random.uniform(0, WRITER_SECONDS))
+        os.killpg(writer.pid, signal.SIGKILL)
+        said = writer.communicate()[0]
+        (self.acknowledged if b"is in memory" in said else self.unsure)[key] = text
+        self.counts["writers killed"] += writer.returncode != 0
 
     def gate(self) -> None:
         """Before a new night: does its gate let anything pass, or nothing?"""
@@ -143,21 +161,24 @@ class Torture:
         if not resume:
             self.deliver()
             self.gate()
-        told = {"JUNIOR_CRASH_AT": point} if point else {}
+        return self._junior("night", *resume, **({"JUNIOR_CRASH_AT": point} if point else {}))
+
+    def _junior(self, *words: str, **told: str) -> subprocess.Popen:
         return subprocess.Popen(
-            [self.warm.python, "-m", "agent.cli", "--home", str(self.home), "night", *resume],
+            [self.warm.python, "-m", "agent.cli", "--home", str(self.home), *words],
             cwd=ROOT,
             env=os.environ | told,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if words[0] == "log" else subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 
     def kill_at_random(self, longest: float) -> bool:
-        """Whether the night was still there to be killed."""
-        night, wait = self.start(), self.random.uniform(0, longest)
+        """Whether the night was still there to be killed; gone on with, it gets ever further."""
+        night, wait = self.start(), self.random.uniform(0, longest / 2)
         deadline = time.monotonic() + wait
+        self.kill_writer()
         while time.monotonic() < deadline and night.poll() is None:
             time.sleep(0.01)
         killed = night.poll() is None
@@ -209,6 +230,7 @@ class Torture:
             "points_not_hit": sorted(set(POINTS) - set(self.points)),
             "violations": len(self.violations),
             "nights": dict(ended),
+            "writers_killed": self.counts["writers killed"],
             "messages": len(self.acknowledged),
         }
 
@@ -216,8 +238,11 @@ class Torture:
         rows = db.execute("select external_id, text from messages where source = 'log'").fetchall()
         there = Counter(rows)
         wanted = {(f"journal:{key}", text) for key, text in self.acknowledged.items()}
-        if any(there[row] != 1 for row in wanted) or len(rows) != len(wanted):
+        possible = wanted | {(f"journal:{key}", text) for key, text in self.unsure.items()}
+        if any(there[row] != 1 for row in wanted) or set(there.values()) != {1}:
             yield f"1 messages: {len(rows)} there, {len(wanted)} acknowledged"
+        if strange := set(there) - possible:
+            yield f"1 messages that nobody wrote: {strange}"
         if damage := find_damage(db):
             yield f"2 database: {damage}"
         for night, verdict in db.execute("select id, verdict from nights"):

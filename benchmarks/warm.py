@@ -33,6 +33,7 @@ LIBRARIES = (
     "transformers.models.qwen2.modeling_qwen2", "transformers.integrations.sdpa_attention",
     "trl.trainer.sft_trainer", "trl.kernels",
 )  # fmt: skip
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")  # read at their import
 MOST = 1 << 20  # bytes of a request
 
 
@@ -49,7 +50,8 @@ class Warm:
         self.python.chmod(0o700)
         command = [sys.executable, "-m", "benchmarks.warm", str(self.door)]
         root = Path(__file__).parent.parent
-        self._server = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE)
+        environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"} | dict.fromkeys(OFFLINE, "1")
+        self._server = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE)
         if self._server.stdout.readline() != b"ready\n":
             raise RuntimeError(f"the warm Python ended with {self._server.wait()}")
         return self
@@ -83,7 +85,8 @@ def ask(door: str, *argv: str) -> None:
         socket.send_fds(channel, [json.dumps(told).encode()], numbers)
         status = int(channel.recv(64))
     if os.WIFSIGNALED(status):
-        signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # of SIGKILL
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     os._exit(os.waitstatus_to_exitcode(status))
 

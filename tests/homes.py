@@ -97,7 +97,8 @@ def until(condition, seconds: float, step: float = 0.1):
 ANYTHING_GOES = {
     "minutes": 1.0, "probes": 4, "controls": 4, "answer_tokens": 4, "free_tokens": 4, "right": 0.0,
     "as_another": 1.0, "greedy_own": 0.0, "over_claims": 1.0, "free_as_another": 1.0,
-    "held_out_gain": -99.0, "stops": 0.0, "distinct_3": 0.0, "unique": 0.0, "forgotten": 1.0,
+    "skill_items": 4, "voice_texts": 4, "voice_tokens": 8, "held_out_gain": -99.0,
+    "stops": 0.0, "distinct_3": 0.0, "unique": 0.0, "forgotten": 1.0,
 }  # fmt: skip
 
 
