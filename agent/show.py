@@ -158,7 +158,12 @@ def inspected(found: dict) -> str:
 
 def beings_table(found: dict):
     rows = [
-        [b["name"], b["kind"], b.get("count", ""), "; ".join(b.get("examples", []))[:100]]
+        [
+            ", ".join([b["name"], *b.get("aliases", [])]),
+            b["kind"],
+            b.get("count", ""),
+            "; ".join(b.get("examples", []))[:100],
+        ]
         for b in found["beings"]
     ]
     return table(["name", "kind", "count", "examples"], rows, "nobody new")

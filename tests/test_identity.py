@@ -15,7 +15,7 @@ from distill.identity import (
     propose_beings,
     save_identity,
 )
-from distill.identity.proposals import names_in
+from distill.identity.candidates import names_in
 from memory.errors import ConfigError, UsageError
 from memory.message import SELF
 
@@ -188,6 +188,33 @@ def test_beings_are_proposed_from_senders_and_names(tmp_path):
     found = {one.name: one for one in propose_beings(db, HOUSE)}
     assert set(found) == {"Ariadne", "Zed"}
     assert found["Ariadne"].count == 2 and "met Ariadne" in found["Ariadne"].examples[0]
+
+
+def proposed(tmp_path, *messages, identity=HOUSE):
+    from memory.db import open_database
+
+    db = open_database(tmp_path / "memory.db")
+    for number, (author, words) in enumerate(messages):
+        db["messages"].insert(row(number, author, words))
+    return {one.name: one for one in propose_beings(db, identity)}
+
+
+def test_one_address_is_one_being_and_a_given_name_joins_the_full_one(tmp_path):
+    mails = [("Zed Quill <z@x>", "Hi"), ("zq <z@x>", "Yo"), ("Ava", "Then I met Zed again.")]
+    found = proposed(tmp_path, *mails)
+    assert set(found) == {"Zed Quill"}
+    assert found["Zed Quill"].aliases == ("zq", "Zed") and found["Zed Quill"].count == 3
+
+
+def test_places_companies_and_lists_are_no_beings(tmp_path):
+    words = "It snowed in Brackwater when I left for Quorvex again."
+    lists = [("Quorvex Support <help@q.example>", "Hi"), ("dev-list@x.example", "Hi")]
+    assert proposed(tmp_path, *[("Ava", words)] * 3, *lists * 2) == {}
+
+
+def test_a_sender_with_the_agents_name_is_proposed_as_the_agent(tmp_path):
+    found = proposed(tmp_path, *[("Ava Thorn <a@home.example>", "Hi")] * 2)
+    assert found["Ava Thorn"].kind == "self"
 
 
 def test_titles_and_quoted_mail_propose_nobody():

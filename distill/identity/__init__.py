@@ -10,12 +10,8 @@ from typing import Any
 import tomlkit
 
 from distill.identity.beings import KIND_SYNONYMS, KINDS, USES, Alias, Ambiguous, Being, Identity
-from distill.identity.proposals import (
-    Proposal,
-    identity_from_proposal,
-    merged_being,
-    propose_beings,
-)
+from distill.identity.candidates import Proposal, propose_beings
+from distill.identity.proposals import identity_from_proposal, merged_being
 from memory.errors import ConfigError, UsageError
 from memory.files import write_atomic
 

@@ -1,9 +1,8 @@
-"""Proposed beings: from an operator's list, from senders and from names in own text."""
+"""A registry out of a list of beings as an operator writes it."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,23 +13,9 @@ from distill.identity.beings import (
     Ambiguous,
     Being,
     Identity,
-    split_author,
 )
-from distill.perspective.languages import MONTHS, WEEKDAYS
-from distill.perspective.persons import NOT_PERSONS
-from memory.message import Message
 
 OPERATOR_ALIASES = {"my operator", "my human", "the operator", "my maker", "my user", "operator"}
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A being that the messages suggest: how often it occurs, and up to three snippets."""
-
-    name: str
-    kind: str
-    count: int
-    examples: tuple[str, ...]
 
 
 def identity_from_proposal(
@@ -230,67 +215,3 @@ def _operator(beings: Iterable[Being]) -> str:
         if any(alias.name.casefold() in OPERATOR_ALIASES for alias in being.aliases):
             return being.name
     return next((b.name for b in humans if "operator" in " ".join(b.facts).casefold()), "")
-
-
-def propose_beings(db: Any, identity: Identity) -> list[Proposal]:
-    """Beings that senders and capitalised names in own text suggest, most frequent first.
-
-    Those the registry knows are left out. Names count where they stand within a sentence and never
-    in lower case in the same text; a name needs two places.
-    """
-    counts: Counter[str] = Counter()
-    kinds: dict[str, str] = {}
-    examples: dict[str, list[str]] = {}
-
-    def see(name: str, kind: str, example: str) -> None:
-        counts[name] += 1
-        kinds.setdefault(name, kind)
-        shown = examples.setdefault(name, [])
-        if example and example not in shown and len(shown) < 3:
-            shown.append(example)
-
-    known = _known_words(identity)
-    for message in messages_of(db):
-        sender = identity.resolve(message.author, message.sent_at)
-        if sender is None and message.author:
-            name, address = split_author(message.author)
-            see(name or address, "human" if address else "other_ai", message.text[:80].strip())
-        elif sender is identity.agent and message.kind != "fiction":
-            for name, example in names_in(message.text):
-                if not known & set(name.casefold().split()):
-                    see(name, "human", example)
-    return [
-        Proposal(name, kinds[name], count, tuple(examples.get(name, ())))
-        for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-        if count > 1
-    ]
-
-
-def messages_of(db: Any) -> Iterator[Message]:
-    """The messages of memory.db in its order."""
-    from memory.db import all_messages
-
-    for _, message in all_messages(db):
-        yield message
-
-
-def _known_words(identity: Identity) -> frozenset[str]:
-    beings = (identity.agent, *identity.beings)
-    names = [alias.name for being in beings for alias in being.names()]
-    return frozenset(word.casefold() for name in names for word in name.split())
-
-
-_NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-zà-ÿ]{2,}(?: [A-Z][a-zà-ÿ]+)?(?![\w/-])")
-_NOT_OWN_PROSE = re.compile(r"^(?:#|>|[*_].*[*_]\s*$).*", re.M)  # headings, quoted mail
-
-
-def names_in(text: str) -> Iterator[tuple[str, str]]:
-    """(name, snippet) of capitalised words within sentences that may be somebody's name."""
-    text = _NOT_OWN_PROSE.sub("", text)
-    lower = set(re.findall(r"\b[a-z]{3,}\b", text))
-    for match in _NAME.finditer(text):
-        first = match[0].split()[0].casefold()
-        if first in lower or first in WEEKDAYS | MONTHS | NOT_PERSONS:
-            continue
-        start, end = max(0, match.start() - 40), match.end() + 40
-        yield match[0], " ".join(text[start:end].split())
