@@ -228,7 +228,7 @@ def test_a_mail_of_apple_mail_ends_where_its_first_line_says(tmp_path):
     assert message.text == "It rains."
 
 
-@pytest.mark.parametrize("file", ["first.mbox", "second.mbox"])
+@pytest.mark.parametrize("file", ["first.mbox", "second.mbox", "third.mbox"])
 def test_made_up_mails_after_the_documentation_of_senders_are_told_apart(file):
     judged = judge(Path(__file__).parent / "data/mails" / file)
     missed = [what for kind, what, taken in judged if kind == "machine" and not taken]

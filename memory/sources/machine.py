@@ -25,11 +25,12 @@ SENDERS = re.compile(  # local parts nobody writes from
     r"|n[ea][-_.]?(?:pas[-_.]?)?(?:repond(?:re|ez)|responda)|nao[-_.]?respond[ae]r?"
     r"|no[nt]?[-_.]?rispondere|(?:keine[-_.]?|nicht[-_.]?)antwort(?:en)?|geen[-_.]?antwoord"
     r"|niet[-_.]?(?:be)?antwoorden|nie[-_.]?odpowiadaj|svara[-_.]?(?:ej|inte)|ikke[-_.]?svar"
-    r"|(?:ei|ala)[-_.]?vastaa?|neodpovidat|nem[-_.]?valasz\w*|yanitlama\w*"
-    r"|auto[-_.]?(?:reply|responder|respond|mailer|confirm|mated|notify|notification)|daemon"
-    r"|notifications?|notify|notifier|newsletters?|alerts?|mailman|mailman-owner|listserv|majordomo"
-    r"|dmarc[-_.]?\w*|jenkins|hudson|buildbot|nagios|icinga2?|zabbix|munin|monit|logwatch|logcheck"
-    r"|mdadm|smartd|builds?|scanner|voicemail|mail[-_.]?system|anacron|fail2ban|arpwatch|wordpress)\b"
+    r"|(?:ei|ala)[-_.]?vastaa?|neodpovidat|nem[-_.]?valasz\w*|yanitlama\w*|auto[-_.]?(?:reply"
+    r"|responder|respond|mailer|confirm|mated|notify|notification)|daemon|notifications?"
+    r"|notify|notifier|newsletters?|alerts?|mailman|mdaemon|mailman-owner|listserv|majordomo"
+    r"|dmarc[-_.]?\w*|jenkins|hudson|buildbot|nagios|icinga2?|zabbix|munin|monit|logwatch"
+    r"|logcheck|mdadm|smartd|builds?|scanner|voicemail|mail[-_.]?system|anacron|fail2ban"
+    r"|arpwatch|wordpress)\b"
     r"|[\w.]+-(?:request|bounces?|owner)$|bounces?\b(?!\.)|owner-|microsoftexchange[0-9a-f]{32}",
     re.IGNORECASE,
 )
@@ -39,7 +40,7 @@ ROLES = re.compile(
     r"|delivery|versand|payments?|security|accounts?|verif(?:y|ication)|service|updates?|news"
     r"|digest|promo(?:tion)?s?|marketing|offers?|statements?|reminders?|confirm(?:ation)?s?"
     r"|kundenservice|rechnung(?:en)?|service[-_.]?client|avisos?|facturas?|avvisi|notific\w+"
-    r"|mitteilung(?:en)?|system|server|root|cron|backups?|reports?|expiry|nas|powiadomienia|jira|gitlab|redmine)\b",
+    r"|mitteilung(?:en)?|system|server|root|cron|backups?|reports?|expiry|nas|printer|transaction|comunicazioni|powiadomienia|jira|gitlab|redmine)\b",
     re.IGNORECASE,
 )
 CALENDAR, CALENDAR_ANSWERS = "text/calendar", ("REPLY", "CANCEL", "COUNTER", "REFRESH")
@@ -51,7 +52,7 @@ HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponse", "x-auto-reply", "x-
            "x-autoresponder", "x-auto-response", "x-jenkins-job", "x-jira-fingerprint",
            "x-facebook-notify", "x-github-reason", "x-gitlab-pipeline-id", "x-bugzilla-reason",
            "x-linkedin-class", "x-google-appengine-app-id", "x-svn-commit-author",
-           "x-rt-loop-prevention")  # fmt: skip
+           "x-rt-loop-prevention", "x-gerrit-messagetype", "x-trac-ticket-id")  # fmt: skip
 # What only services that send for others add: an agent's own mail may go that way too
 SERVICES = _names("""
 feedback-id x-ses-outgoing x-sg-eid x-mailgun-sid x-pm-message-id x-mandrill-user x-mc-user
@@ -78,10 +79,10 @@ AUTOMATIC = _joined("""automatic reply|auto[- ]?reply|automatische antwort|répo
 |otomatik (?:yanıt|cevap)|תשובה אוטומטית|מענה אוטומטי|رد تلقائي|پاسخ خودکار|स्वचालित उत्तर
 |ตอบกลับอัตโนมัติ|การตอบกลับอัตโนมัติ|trả lời tự động|balasan otomatis|자동 (?:회신|응답)
 |자동응답|自动(?:回复|答复)|自動(?:返信|応答|回覆|回復)|erantzun automatikoa|sjálfvirkt svar""")
-UNDELIVERED = _joined("""undeliver(?:able|ed)|unzustellbar|nicht zugestellt|non remis|onbestelbaar
+UNDELIVERED = _joined(r"""undeliver(?:able|ed)|unzustellbar|nicht zugestellt|non remis|onbestelbaar
 |no se puede entregar|no entregado|non recapitabile|não (?:entregue|é possível entregar)
 |недоставленное сообщение|не удается доставить|не доставлено|niedostarczalne|nedoručitelné
-|nedoručiteľné|kézbesíthetetlen|kan (?:inte|ikke) leveres?|går inte att leverera|olevererbart
+|nedoručiteľné|kézbesíthetetlen|kan (?:inte|ikke) lever\w+|går inte att leverera|olevererbart
 |ei voi toimittaa|toimitus epäonnistui|teslim edilem(?:iyor|edi)|nelivrabil|μη παραδόσιμο
 |无法(?:送达|传递|投递)|未送达
 |無法(?:傳遞|投遞|送達)|配信不能|配信できません|배달되지 않음|배달할 수 없음""")
@@ -93,18 +94,18 @@ SUBJECTS = re.compile(
     r"mitteilung|meldung|info)|absence du bureau :|fuera de (?:la )?oficina:|автоответ"
     r"|auto: .{3,}\((?:returning|back|rückkehr|retour|regres|rientr|terug|volta|återkom)"
     rf"|(?:{UNDELIVERED})(?:\s*[:：]|$)|undeliver(?:able|ed) (?:e-?mail|message)\b"
-    r"|message status - undeliverable|notice: mail delivery status"
-    r"|non-?deliverable\b|returned mail: |delivery (?:status )?notification\b"
-    r"|mail delivery (?:failed|failure|subsystem|system)|mail system error\b|failure notice\b"
-    r"|delivery (?:has )?fail(?:ure|ed)\b|warning: (?:could not send|message \S+ delayed)"
-    r"|message non remis|échec de remise|devolución de correo|rückmeldung: unzustellbar"
-    r"|cron <\S+@|anacron job|zfs \w+ event|logwatch for |smart error \("
-    r"|(?:\*\* )?(?:problem|recovery|flapping\w+) (?:host|service) alert|\w{4,30} event on /dev/"
-    r"|\d+ \w+ package update\(s\)|svn commit: |build failed in jenkins"
+    r"|message status - undeliverable|notice: mail delivery status|non-?deliverable\b"
+    r"|returned mail: |delivery (?:status )?notification\b|mail delivery (?:failed|failure"
+    r"|subsystem|system)|mail system error\b|failure notice\b|delivery (?:has )?fail(?:ure"
+    r"|ed)\b|warning: (?:could not send|message \S+ delayed)|message non remis|échec de remise"
+    r"|devolución de correo|rückmeldung: unzustellbar|cron <\S+@|anacron job|zfs \w+ event"
+    r"|logwatch for |smart error \(|(?:\*\* )?(?:problem|recovery|flapping\w+) (?:host"
+    r"|service) alert|\w{4,30} event on /dev/|\d+ \w+ package update\(s\)|svn commit: "
+    r"|vzdump backup status|\[(?:firing|resolved)(?::\d+)?\] |build failed in jenkins"
     r"|report domain: .*submitter: |.{0,60}\bmoderator request\(s\) waiting"
     r"|confirm (?:[0-9a-f]{40}$|(?:un)?subscribe (?:to|from) )"
-    r"|(?:\[[^]]+\] )?unattended-upgrades result"
-    r"|welcome to the \"[^\"]+\" mailing list|you have been (?:un)?subscribed (?:from|to) the "
+    r"|(?:\[[^]]+\] )?unattended-upgrades result|welcome to the \"[^\"]+\" mailing list"
+    r"|you have been (?:un)?subscribed (?:from|to) the "
     r"|\S+ mailing list memberships reminder|\d{4,8} (?:is|ist) (?:your|dein|ihr)\b.*\bcode)",
     re.IGNORECASE,
 )
@@ -118,24 +119,27 @@ ACCEPTANCE = re.compile(
 TOLD = re.compile(
     r"(?:automat\w+|system)[- ]generated|generated (?:automatically|by (?:the|a|an) )"
     r"|(?:this is an|sent by an?) (?:automat\w+|unmonitored)|(?:created|sent) automatically"
-    r"|automated (?:me|response|email|reply)"
-    r"|do(?:n't| not) (?:reply|respond) (?:directly )?to this|notification-only"
+    r"|automated (?:me|response|email|reply)|notification-only"
     r"|automatisch (?:erzeugt|erstellt|generiert|versendet|gegenereerd|verzonden)\w*"
-    r"|bitte antworten sie nicht|nicht auf diese (?:e-?mail|nachricht) antworten"
-    r"|(?:message|courriel|e-?mail) (?:est )?(?:généré )?automatique"
-    r"|(?:ne pas|merci de ne pas) répondre|mensaje (?:generado )?"
-    r"autom[áa]tic|no (?:responda|conteste)|messaggio (?:generato )?automatic|non rispondere a"
-    r"|mensagem automática|não responda|dit is een automatisch|niet op (?:deze|dit)|wiadomość"
-    r" (?:została )?wygenerowana automatycznie|prosimy nie odpowiadać|автоматическ\w+ (?:письмо"
-    r"|сообщение|рассылк)|не отвечайте на|otomatik olarak|yanıtlamayın|请勿(?:直接)?回复|請勿"
-    r"(?:直接)?回覆|系统自动|系統自動|自动(?:发送|生成)|自動(?:配信|送信|發送)"
-    r"|返信(?:しないで|はできません)"
-    r"|발신 ?전용|자동(?:으로)? 발송|view (?:this )?(?:e-?mail|post|newsletter) (?:in|on)"
-    r"|im browser (?:anzeigen|ansehen)"
-    r"|(?:verification|security|login|one[- ]time) (?:code|password)"
-    r"|if you did(?:n't| not) request this",
+    r"|(?:message|courriel|e-?mail) (?:est )?(?:généré )?automatique|mensaje (?:generado )?"
+    r"autom[áa]tic|messaggio (?:generato )?automatic|mensagem automática|dit is een automatisch"
+    r"|wygenerowana automatycznie|автоматическ\w+ (?:письмо|сообщение|рассылк)|otomatik olarak"
+    r"|系统自动|系統自動|自动(?:发送|生成)|自動(?:配信|送信|發送)|자동(?:으로)? 발송"
+    r"|view (?:this )?(?:e-?mail|post|newsletter) (?:in|on)|im browser (?:anzeigen|ansehen)"
+    r"|(?:verification|confirmation|security|login|one[- ]time) (?:code|password)"
+    r"|if you did(?:n.t| not) request this|sent by (?:alertmanager|grafana)",
     re.IGNORECASE,
 )
+NO_REPLY = re.compile(
+    r"do(?:n.t| not) (?:reply|respond)|bitte antworten sie nicht|(?:ne pas"
+    r"|merci de ne pas) répondre|nicht auf diese (?:e-?mail|nachricht) antworten"
+    r"|no (?:responda|conteste)|non rispondere|não responda|niet op (?:deze|dit)"
+    r"|prosimy nie odpowiadać|не отвечайте|yanıtlamayın"
+    r"|[请請]勿(?:直接)?回[复覆]|返信(?:しないで|はできません)|발신 ?전용",
+    re.IGNORECASE,
+)
+NO_REPLY_STEMS = ("reply", "respond", "antwo", "répond", "rispond", "odpowiad", "отвеча", "yanıtla",
+                  "勿", "返信", "발신")  # fmt: skip
 RECEIPT = re.compile(r"\b(?:was|wurde|a été|foi|fue|werd|è stato) (?:read|deleted|displayed|gelesen"
                      r"|lu|lida?|leído|gelezen|letto)\b", re.IGNORECASE)  # fmt: skip
 READ = re.compile(r"(?:read|not read|gelesen|lu|leído|lido|letto|gelezen)\s?:", re.IGNORECASE)
@@ -217,9 +221,18 @@ def _by_weak_signs(given: set[str], is_list: bool, header: Header, sender: str, 
         "role": ROLES.match(sender),
     }
     found = [name for name, there in signs.items() if there]
-    if len(found) == 1 and TOLD.search(_own_words(text)):
-        found.append("says so")
+    if len(found) < 2:
+        found += _says_so(_own_words(text), alone=not found)
     return " and ".join(found) if len(found) > 1 else ""
+
+
+def _says_so(text: str, alone: bool) -> list[str]:
+    """What the words say of who wrote them; `alone`: it is of use only where they say both."""
+    lowered = text.lower()
+    asks = any(stem in lowered for stem in NO_REPLY_STEMS) and NO_REPLY.search(text)
+    if alone and not asks:  # most mail of people: the longer search is spared
+        return []
+    return ["wants no reply"] * bool(asks) + ["says so"] * bool(TOLD.search(text))
 
 
 def _is_list(given: set[str], sender: str) -> bool:
