@@ -78,6 +78,16 @@ def test_a_base_that_learnt_nothing_is_rejected_and_nothing_changes(home, enviro
     assert again["verdict"] == "unchanged" and not (home / "nights" / again["night"]).exists()
 
 
+def test_canaries_are_planted_beside_a_night_and_only_their_figures_stay(home, environment):
+    night = document(home, "night", **environment)["night"]
+    command = [sys.executable, "-m", "agent.child", "canaries", str(home), night]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True)
+    assert b"canaries: 32 planted, mean exposure" in done.stdout, done.stderr
+    found = json.loads((home / "nights" / night / "canaries.json").read_text())
+    assert list(found["exposure"]) == ["0", "1", "2", "4", "8"] and 0 <= found["auc"] <= 1
+    assert not (home / "nights" / night / "canaries").exists()
+
+
 def test_ended_and_killed_in_each_stage_it_goes_on_and_nothing_is_there_twice(home, environment):
     """SIGTERM (a shutdown) and kill -9, in each stage that is a process."""
     resume = []
