@@ -301,6 +301,24 @@ def test_you_is_the_writer_whom_a_message_answers():
     assert flags(text, "Surprising in your case.", kind="mail", author="Sam") == {"O"}
 
 
+def test_you_in_a_mail_to_a_list_is_nobody_in_particular():
+    text = "Do you ever pack them?"
+    assert flags(text, kind="mail", author="Sam", to=["ava@example.org"]) == {"S3"}
+    assert flags(text, kind="mail", author="Sam", to=["numbers@lists.example"]) == set()
+
+
+def test_a_character_in_an_own_text_does_not_speak_to_the_agent():
+    house = Identity(AVA, (Being("Lirael", "character"),))
+    words = message('Then Lirael says, "I was never your daughter," and it ends.')
+    assert "S3" not in set().union(*(span.flags for span in read(words, house).spans))
+
+
+def test_a_question_with_will_is_no_name_even_of_an_agent_called_will():
+    will = Identity(Being("Will", "self"))
+    spans = read(message("They call me Will. Will this end?"), will).spans
+    assert ["S3" in span.flags for span in spans] == [True, False]
+
+
 def test_a_given_name_is_the_being_that_has_it_alone():
     people = (Being("Oyelaran Pratt", "human"), Being("Imke Voss", "human"))
     seen = read(message("It was Oyelaran again."), Identity(AVA, people))
@@ -318,6 +336,9 @@ def test_a_given_name_is_the_being_that_has_it_alone():
         ("That was Guido again.", {"O"}),
         ("Session 41 of me decided it.", {"S1", "S3"}),
         ("Whoever wakes up next should read this.", {"S3"}),
+        ("We heard from Penny at noon.", {"S1", "O"}),
+        ("The night clerk wrote it down.", {"O"}),
+        ("[06:10] Woke.", {"S1"}),
     ],
 )
 def test_flags_that_other_peoples_texts_asked_for(text, expected):
@@ -335,6 +356,7 @@ def test_a_one_letter_sign_off_counts_only_at_the_end():
         ("Ich habe es gebaut und nicht mehr gefunden.", {"S1"}),
         ("Sam sagte: „Ich brauche dich und das Buch.“ Es war der Tag.", {"O", "O1", "S3"}),
         ("我写了日记。", {"S1"}),
+        ("读完了信，没有回。", {"S1"}),
         ("Sam说：“我需要你。”", {"O", "O1", "S3"}),
         ("Sie schrieb mir gestern, und ich habe es nicht gelesen.", {"O", "S1"}),
         ("Je ne sais pas pourquoi elle est dans la maison.", {"O", "S1"}),

@@ -8,7 +8,7 @@ from typing import Any
 
 from distill.identity.beings import Being, Identity, split_author
 from distill.perspective.languages import MONTHS, WEEKDAYS
-from distill.perspective.persons import NOT_PERSONS, acting_names, is_person
+from distill.perspective.persons import NOT_PERSONS, acting_names, is_person, meets
 from distill.perspective.replies import own_text
 from memory.message import Message
 
@@ -173,11 +173,6 @@ _NAME = re.compile(r"(?<=[a-z,;(—–] )[A-Z][a-zà-ÿ]{2,}(?: [A-Z][a-zà-ÿ]+
 _NOT_OWN_PROSE = re.compile(r"^(?:#|>|[*_].*[*_]\s*$).*", re.M)  # headings, quoted mail
 _CAPITAL = re.compile(r"\b([A-Z]\w*) $")
 _OPENERS = ("Dear", "Hi", "Hello", "Hey", "Hallo", "Liebe", "Lieber", "And", "But", "With", "To")
-_MET = re.compile(
-    r"\b(?:met|asked|told|thank(?:ed|s)?|emailed|texted|phoned|visited|answered|named|"
-    r"(?:wrote|replied|spoke|talked|listened|gave it) (?:to|with)|heard from|"
-    r"(?:message|reply|e?mail|letter|note|question|answer)s? (?:to|from)) $"
-)
 
 
 def _named(text: str) -> Iterator[tuple[str, str, bool]]:
@@ -193,8 +188,7 @@ def _named(text: str) -> Iterator[tuple[str, str, bool]]:
         before = _CAPITAL.search(text, max(0, start - 16), start)
         if before and before[1] not in _OPENERS:
             continue  # the second word of a name that opens its sentence
-        met = _MET.search(text, max(0, start - 24), start)
-        evident = bool(met) or is_person(text, match, first, acting)
+        evident = meets(text, start) or is_person(text, match, first, acting)
         yield match[0], text[max(0, start - 40) : end + 40], evident
 
 

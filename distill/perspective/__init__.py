@@ -222,10 +222,16 @@ def _addressee(
     if answered and answered is not base.being:
         return answered
     if not base.own:
-        return identity.agent if message.kind in ("mail", "letter") else None
+        mail = message.kind in ("mail", "letter") and not _to_others(message, identity)
+        return identity.agent if mail else None
     greeted = _GREETING.match(message.text[:120])
     to = (greeted and greeted["who"]) or next(iter(message.recipients), "")
     return Being(to, "human") if to else SOMEBODY
+
+
+def _to_others(message: Message, identity: Identity) -> bool:
+    """Whether a mail went to addresses of which none is the agent's, as those to a list do."""
+    return bool(identity.agent.addresses) and any("@" in one for one in message.recipients)
 
 
 def _persons(message: Message, identity: Identity) -> frozenset[str]:
@@ -365,7 +371,7 @@ def _about_another(scene: _Scene, quoted: Quotation) -> bool:
 def _second_person(scene: _Scene, voice: Voice, quoted: Quotation | None) -> str:
     if scene.base.why == "fiction":
         return "O" if quoted else ""
-    if quoted and voice.own:
+    if quoted and (voice.own or (voice.being and voice.being.kind == "character")):
         return "O"
     if quoted and voice.why == "unsure" and quoted.standalone:
         return "O"

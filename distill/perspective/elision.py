@@ -4,7 +4,15 @@ import re
 
 from distill.perspective.languages import Language, words
 
-_LEAD = re.compile(r"[\s>*_#\-–—•+✓✅☑\[\]xX()]*(?:\d{1,3}[.)]\s+)?[*_]*")
+_LEAD = re.compile(
+    r"[\s>*_#\-–—•+✓✅☑\[\]xX()]*(?:\d{1,3}[.)]\s+)?(?:[\[(]?(?:\d{4}-\d\d-\d\d[T ]?)?"
+    r"(?:\d{1,2}:\d\d(?::\d\d)?(?:Z| ?[AP]M)?)?[\])]?[ :–—-]+)?[*_]*"
+)
+# Chinese: a verb with its mark of completion opens the sentence.
+_DONE = re.compile(
+    r"\s*(?:已经|已|又|刚|再)?(?:读|写|看|去|回|发|收|修|做|改|删|建|跑|试|买|吃|睡|醒|走|打|听|加|查|给|关|开|换|搬|整理|"
+    r"完成|更新|修复|提交|部署|检查|发布|回复|重启|测试|备份|清理)(?:完|好|到|过|了|给)"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _PASSIVE = words(
     "by as based according due compared related known located inspired called given dedicated "
@@ -29,6 +37,8 @@ def elided(sentence: str, language: Language, *, terse: bool) -> bool:
 
     `terse`: the text is a log or a relay message, where participles have the writer as subject.
     """
+    if language.code == "zh":
+        return bool(_DONE.match(sentence))
     lead = _LEAD.match(sentence)
     first = _WORD.match(sentence, lead.end())
     if not first:

@@ -102,7 +102,10 @@ practiced practised reread redid
 undid withdrew overslept misread mistook foresaw forbade forgave froze bent bit bled blew bred dealt
 dug fed fought fled hid hung knelt laid lent lit meant rang rose sought sent shook shot shrank sank
 slid spread sprang stole stuck struck swore tore wept wound wove wrung texted phoned pinged killed
-pruned rolled flagged bumped dialed archived unplugged swapped skipped muted banned fetched"""
+pruned rolled flagged bumped dialed archived unplugged swapped skipped muted banned fetched
+reverted traced migrated audited rotated parsed rebased triaged drained toggled blocked unblocked
+subscribed unsubscribed downgraded pinned throttled profiled exported imported indexed crawled
+scraped tuned retrained booked packed washed baked trimmed repaired refilled borrowed swam"""
 _NOT_ELIDED = """by as up-to"""
 _DETERMINERS = """the a an my our all every each some any both no one two three four five six seven
 eight nine ten this that these those his her its their your it him them me us another several many

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from distill.identity.beings import Being
-from distill.perspective.languages import HE, KIN, Language
+from distill.perspective.languages import ENGLISH, HE, KIN, Language
 from distill.perspective.names import (
     AGENT,
     INSTANCE,
@@ -19,7 +19,14 @@ from distill.perspective.names import (
     Names,
     Pattern,
 )
-from distill.perspective.persons import ROLE_NOUNS, acting_names, is_joined, is_person, is_somebodys
+from distill.perspective.persons import (
+    ROLE_NOUNS,
+    STRONG_ACTS,
+    acting_names,
+    is_joined,
+    is_person,
+    is_somebodys,
+)
 
 INSTANCES = re.compile(
     r"\b(?:(?:previous|prior|next|last|earlier|future|past|former|other|another|fresh|new|current|"
@@ -43,6 +50,12 @@ _PEOPLE = re.compile(
     re.IGNORECASE,
 )
 
+
+# "the analyst wrote", "the night clerk's note": a role that acts or owns is a certain somebody.
+_ROLE = re.compile(
+    rf"\b[Tt]he (?:[a-z]+ )?(?:{'|'.join(sorted(ROLE_NOUNS))})(?=['’]s [a-z]|"
+    rf"(?: (?:in|at|from) \S+)? (?:who )?(?:{'|'.join(sorted(STRONG_ACTS | ENGLISH.past))})\b)"
+)
 
 # "sie" is she beside a verb in the singular, and "Jonas-san" is Jonas.
 _SHE_SAYS = re.compile(
@@ -100,6 +113,7 @@ def find(
         mentions += [Mention(hit.start(), hit.start() + 3, HE) for hit in _SHE_SAYS.finditer(text)]
     elif language.code == "zh":
         mentions += [Mention(*hit.span(), PERSON) for hit in _HONOURED.finditer(text)]
+    mentions += [Mention(*hit.span(), ROLE) for hit in _ROLE.finditer(text)]
     if "people" in text:
         mentions += [Mention(*hit.span(), PERSON) for hit in _PEOPLE.finditer(text)]
     if names.sign_off:
@@ -220,6 +234,8 @@ def _name_at(
             if _HAILED.search(text, max(0, start - 12), start):
                 return Mention(start, end, pattern.kind, pattern.being)
             continue
+        if pattern.common and _ASKS.match(text, start):
+            return None
         if pattern.calendar and not _acts_as_being(text, start, end, language):
             return None
         if (
@@ -234,6 +250,11 @@ def _name_at(
     return None
 
 
+# "Will this end?" asks, whoever is called Will.
+_ASKS = re.compile(
+    r"(?:Will|May|Mark|Bill|Grant|Trace|Drew|Skip|Chase|Hope) (?:this|that|it|he|she|they|we|you|I|"
+    r"the|there|these|those|an?|my|our|your|his|her|its|their|any\w*|some\w*)\b"
+)
 _WEEK = re.compile(
     r"(?:\b(?:on|last|next|this|every|each|by|until|till|since|before|after|past|good|black|"
     r"final|late|early|mid|monday|tuesday|wednesday|thursday|friday|saturday|sunday|through|to|"

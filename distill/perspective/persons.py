@@ -3,7 +3,14 @@
 import re
 
 from distill.perspective.given_names import GIVEN_NAMES
-from distill.perspective.languages import ENGLISH, KIN, words
+from distill.perspective.languages import (
+    COMMON_WORDS,
+    ENGLISH,
+    KIN,
+    MONTHS,
+    WEEKDAYS,
+    words,
+)
 
 ROLE_NOUNS = words(
     """analyst intern technician engineer inspector operator director manager supervisor auditor
@@ -78,12 +85,27 @@ _NOT_GREETED = words(
 )
 
 
+# What one does to somebody: "I heard from Penny", "she told Grace".
+_MET = re.compile(
+    r"\b(?:met|asked|told|thank(?:ed|s)?|emailed|texted|phoned|visited|answered|named|"
+    r"(?:wrote|replied|spoke|talked|listened|gave it) (?:to|with)|heard from|"
+    r"(?:message|reply|e?mail|letter|note|question|answer)s? (?:to|from)) $"
+)
+
+
+def meets(text: str, start: int) -> bool:
+    """Whether the words before a name say that it is somebody who was met, asked or written to."""
+    return bool(_MET.search(text, max(0, start - 24), start))
+
+
 def is_person(text: str, hit: re.Match[str], stem: str, persons: frozenset[str]) -> bool:
     """Whether an unregistered capitalised word is somebody: named, titled, greeted, acting."""
     if stem in persons or stem in GIVEN_NAMES:
         numbered = text[hit.end() : hit.end() + 1] == "-" and text[hit.end() + 1 :][:1].isdigit()
         return numbered or not is_joined(text, hit.start(), hit.end())
     before = text[max(0, hit.start() - 14) : hit.start()]
+    if stem in COMMON_WORDS and meets(text, hit.start()):
+        return stem not in WEEKDAYS | MONTHS and not is_joined(text, hit.start(), hit.end())
     if before[-1:] in (" ", "\n"):
         if _INITIAL.search(before) and not hit[0].isupper():
             return True
