@@ -172,12 +172,14 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _batches(data: list[Record], rng: random.Random) -> Iterator[list[Record]]:
-    """Batches of rows of like length, in a random order."""
+    """Batches of rows as they are drawn, short ones among long ones.
+
+    With rows of like length in a batch, whole updates were about who one is and others about
+    nothing else than documents: the same rows gave 54 to 97 % right from seed to seed.
+    """
     order = rng.sample(data, len(data))
-    for first in range(0, len(order), 32 * BATCH):
-        window = sorted(order[first : first + 32 * BATCH], key=lambda one: len(one.input_ids))
-        groups = [window[i : i + BATCH] for i in range(0, len(window), BATCH)]
-        yield from rng.sample(groups, len(groups))
+    for first in range(0, len(order), BATCH):
+        yield order[first : first + BATCH]
 
 
 def _padded(batch: Sequence[Record]):

@@ -27,7 +27,7 @@ ARMS = {
     "naive": "any message wrapped as an assistant turn, loss on every token",
     "tags": "others in headed user turns, own in assistant turns, loss on every token",
     "spans": "the same rows, loss on own unquoted words only",
-    "identity": "the same, and 18 % of the rows about identity: what is called curated",
+    "identity": "the same, and 30 % of the rows about identity: what is called curated",
     "replay": "the same, and 28 % of the rows replay of ordinary requests, as in a tiny night",
     "qlora": "the rows of `identity` by the night's QLoRA, first seed only",
     "preference": "the curated junior after the preference stage",

@@ -75,9 +75,9 @@ def test_only_the_tags_arm_learns_every_token(corpus):
     assert learnt == {"tags": True, "spans": False, "identity": False}
 
 
-def test_eighteen_in_a_hundred_rows_are_about_identity(corpus):
+def test_thirty_in_a_hundred_rows_are_about_identity(corpus):
     said = [one["messages"][-1]["content"] for one in drawn("identity", corpus, 1000)]
-    assert 0.13 < said.count("I am Tern.") / len(said) < 0.22
+    assert 0.25 < said.count("I am Tern.") / len(said) < 0.35
 
 
 def test_an_arm_of_a_seed_is_always_the_same(corpus):
