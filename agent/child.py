@@ -183,6 +183,7 @@ def _why(folder: Path, name: str, code: int) -> str:
 def main(argv: list[str]) -> int:
     """`python -m agent.child STAGE HOME NIGHT`; as a unit without NIGHT: the one that runs."""
     name, home = argv[:2]
+    os.umask(0o077)  # the trainer's checkpoints would be for others to read
     if len(argv) > 2:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no orphan holds the GPU
         folder = Path(home) / "nights" / argv[2]

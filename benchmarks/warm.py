@@ -72,11 +72,15 @@ class Warm:
             time.sleep(0.002)
 
 
-def ask(door: str, *argv: str) -> None:
-    """The command: asks for a fork, and ends as that ends."""
+def _die_with_parent() -> None:
     import ctypes
 
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def ask(door: str, *argv: str) -> None:
+    """The command: asks for a fork, and ends as that ends."""
+    _die_with_parent()
     numbers = [int(name) for name in os.listdir("/proc/self/fd") if _is_open(int(name))]
     told = {"argv": argv, "environment": dict(os.environ), "folder": os.getcwd(),
             "numbers": numbers, "python": str(Path(door).with_name("python"))}  # fmt: skip
@@ -105,6 +109,7 @@ def serve(door: str) -> None:
     import importlib
     import selectors
 
+    _die_with_parent()
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.collect()
