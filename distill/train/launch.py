@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from distill.train.recipes import TrainConfig
-from memory.errors import StageError
+from memory.errors import StageError, UserError
 from memory.files import write_atomic
 
 SMALLER = "smaller.json"
@@ -16,6 +16,8 @@ def processes_for(config: TrainConfig, base) -> int:
 
     torch is imported only where there may be several: the stage sets its threads before that.
     """
+    if config.processes > 1:
+        check_gpus(config.processes)
     if config.processes or base.tiny or config.preference == "on":
         return config.processes or 1
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -25,6 +27,17 @@ def processes_for(config: TrainConfig, base) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
+
+
+def check_gpus(count: int) -> None:
+    """Raises UserError where there are GPUs, but fewer than processes."""
+    import torch
+
+    there = torch.cuda.device_count()
+    if 0 < there < count:
+        raise UserError(
+            f"train.processes = {count}: this machine shows {there} GPUs, and each needs one"
+        )
 
 
 def is_launched() -> bool:
