@@ -301,6 +301,16 @@ def test_you_is_the_writer_whom_a_message_answers():
     assert flags(text, "Surprising in your case.", kind="mail", author="Sam") == {"O"}
 
 
+def test_words_of_an_it_are_not_own_to_their_end():
+    text = 'Loom was firm. "You trust the packet," it wrote, "and that is marketing."'
+    assert learnt(text).split() == ["Loom", "was", "firm.", "it", "wrote,"]
+
+
+@pytest.mark.parametrize("whom", ["Board Members", "XR Testing colleagues", "XR OTA'ers"])
+def test_a_greeted_group_is_nobody_in_particular(whom):
+    assert flags(f"Dear {whom},\n\nThe files are attached.", whom) == set()
+
+
 def test_you_in_a_mail_to_a_list_is_nobody_in_particular():
     text = "Do you ever pack them?"
     assert flags(text, kind="mail", author="Sam", to=["ava@example.org"]) == {"S3"}

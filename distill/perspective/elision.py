@@ -24,7 +24,8 @@ _ONGOING = words(
     """resuming continuing working waiting starting running checking building writing reading
     monitoring preparing testing deploying watching sending finishing looking thinking standing
     going heading keeping trying updating fixing adding processing reviewing responding replying
-    syncing entering beginning holding"""
+    syncing entering beginning holding handing moving switching pausing closing signing logging
+    taking pulling pushing restarting cleaning merging publishing shutting leaving"""
 )
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|isn't|aren't|wasn't|means?|makes?|feels?|requires?|takes?|became|becomes?"

@@ -33,7 +33,7 @@ INSTANCES = re.compile(
     r"subsequent|later|this|that|each|every|whichever|which|one|any|different|successive)[ -]+"
     r"(?:instance|incarnation|me|self|version of (?:me|myself)|context of mine)s?|"
     r"(?:instances?|versions?|copies|copy) of (?:me|myself)|instances? (?:that|who)|"
-    r"(?:future|past)-me|the me (?:that|who|from|of)|"
+    r"(?:future|past)-me|(?:night|day|morning|evening) instance|the me (?:that|who|from|of)|"
     r"(?:session|run|boot|iteration|generation|loop|wake|restart)s?(?: #?\d+)? of me|"
     r"who(?:ever|soever) (?:wakes|boots|comes next|comes after|inherits|picks this up))"
     r"\b(?!['’]?s? file)",

@@ -78,6 +78,11 @@ _INITIAL = re.compile(r"(?:^|[ (\n])[A-Z]\. $")
 _GREETED = re.compile(
     r"(?:^|\n|\. )[ \t]*(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Hh]allo|[Ll]iebe[rs]?),? $"
 )
+_GROUP = re.compile(  # "Dear Board Members,", "Dear NR OTA'ers,"
+    r"[^\n,.!]{0,40}(?:\b(?:colleagues|team|members|all|friends|group|folks|users|committee|"
+    r"delegates|students|list|subscribers?|customers?|support)\b|['’]ers\b)",
+    re.IGNORECASE,
+)
 _NOT_GREETED = words(
     """all everyone everybody team folks friends sir madam there guys both colleagues world customer
     reader readers user users diary journal hiring editor editors committee zusammen alle kollegen
@@ -112,7 +117,7 @@ def is_person(text: str, hit: re.Match[str], stem: str, persons: frozenset[str])
         if _TITLED.search(before):
             return True
         if _GREETED.search(before):
-            return stem not in _NOT_GREETED
+            return stem not in _NOT_GREETED and not _GROUP.match(text, hit.end())
     return False
 
 

@@ -98,6 +98,8 @@ def quotations(
         following = places[index + 1][0] if index + 1 < len(places) else end
         voice = _attributed(text, previous, low, high, following, found, identity, outer, addressee)
         alone = _standalone(text, start, low, high, end)
+        if voice is None and _IT_SAID.match(text, high):
+            voice = Voice(None, False, "quoted")
         if voice is None and spoken and _continues(text, previous, low):
             voice = spoken
         if voice is None and _is_term(text, low, high, found):
@@ -114,6 +116,10 @@ def _is_term(text: str, low: int, high: int, found: Found) -> bool:
     if len(inside.split()) > TERM_WORDS:
         return False
     return not any(one.kind in (I, WE, YOU) for one in found.between(low, high))
+
+
+# A program speaks: "that is slow," it wrote. What "it says" is mostly a sign or a page.
+_IT_SAID = re.compile(r",? it (?:said|wrote|asked|replied|answered|added|told me)\b")
 
 
 def _continues(text: str, previous: int, low: int) -> bool:
