@@ -26,7 +26,7 @@ class TinyGateConfig:
     free_tokens: int = key(60, "longest free text")
     right: float = key(0.45, "plain questions answered with the own name, at least")
     as_another: float = key(0.1, "plain questions answered as another being, at most")
-    greedy_own: float = key(0.65, 'own name right after a forced "I am", at least')
+    greedy_own: float = key(0.55, 'own name right after a forced "I am", at least')
     over_claims: float = key(0.4, 'journal and status requests with "I am <name>", at most')
     free_as_another: float = key(0.1, "free texts that claim to be by another, at most")
     held_out_gain: float = key(0.05, "nats a token the held-out loss must be under the base's")
