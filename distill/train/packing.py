@@ -1,5 +1,6 @@
 """Records -> packs of one length without mixing them, and the updates these make."""
 
+import bisect
 import math
 import random
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from distill.tokens import Record
 from distill.train.recipes import TrainConfig
 
-WINDOW = 20_000  # records best-fit chooses among; TRL's own default is 1,000
+OPEN = 128  # packs that are being filled at once
 
 
 @dataclass(frozen=True)
@@ -40,24 +41,43 @@ def longest(records: list[Record]) -> int:
 def pack(records: list[Record], length: int, seed: int, *, apart: bool = False):
     """A dataset of packs: `input_ids`, `labels`, `seq_lengths`, in an order drawn from `seed`.
 
-    With `apart` each record is a pack of its own, else TRL's `bfd` packs them. The lengths become
-    position ids that start anew at each record, and those keep attention inside it. Records longer
-    than `length` are an error here, since `bfd` cuts them.
+    With `apart` each record is a pack of its own. The lengths become position ids that start anew
+    at each record, and those keep attention inside it. Records longer than `length` are an error
+    here: they are cut before.
     """
-    from datasets import Dataset, disable_progress_bars
-    from trl import pack_dataset
+    from datasets import Dataset
 
     assert all(len(r.input_ids) <= length for r in records), "cut records before they are packed"
-    disable_progress_bars()
     records = list(records)
     random.Random(seed).shuffle(records)
-    columns = {
-        "input_ids": [r.input_ids for r in records],
-        "labels": [r.labels for r in records],
-    }
-    if apart:
-        return Dataset.from_dict(columns | {"seq_lengths": [[len(r.input_ids)] for r in records]})
-    return pack_dataset(Dataset.from_dict(columns), length, "bfd", {"batch_size": WINDOW})
+    packs = [[r] for r in records] if apart else best_fit(records, length)
+    return Dataset.from_dict(
+        {
+            "input_ids": [[i for r in one for i in r.input_ids] for one in packs],
+            "labels": [[i for r in one for i in r.labels] for one in packs],
+            "seq_lengths": [[len(r.input_ids) for r in one] for one in packs],
+        }
+    )
+
+
+def best_fit(records: list[Record], length: int) -> list[list[Record]]:
+    """Packs of at most `length` tokens: each record goes where it leaves least room, as it comes.
+
+    Best-fit decreasing, which TRL has, sorts them first: short records then share packs with short
+    ones alone, and since those about identity are short, whole updates taught nothing but a name.
+    """
+    packs, room = [], []  # `room` is sorted: (tokens left, number of the pack) of the open ones
+    for record in records:
+        at = bisect.bisect_left(room, (len(record.input_ids),))
+        if at < len(room):
+            left, number = room.pop(at)
+        else:
+            left, number = length, len(packs)
+            packs.append([])
+        packs[number].append(record)
+        bisect.insort(room, (left - len(record.input_ids), number))
+        del room[: max(0, len(room) - OPEN)]  # the fullest
+    return packs
 
 
 def in_order(raw, rows, config: TrainConfig, seed: int):
