@@ -198,6 +198,8 @@ def test_the_own_head_leaves_what_it_cannot_do_to_trl(monkeypatch):
         expected = logits.log_softmax(-1)[targets, targets]
         torch.testing.assert_close(scored, expected, atol=1e-5, rtol=1e-5)
         assert entropy.min() > 0
+    told = (hidden, weight, None, targets, 1.0, 30, None, 1.0, ("entropy", "mean_logits"))
+    assert theirs._ChunkedLogProbFunction.apply(*told)[3] is not None  # as DPO asks
 
 
 def test_recomputed_layers_give_the_same_gradients_and_keep_less(base):

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+COUNTED = {"log_probs", "entropy", "is_top1"}  # what SFTTrainer asks for, to log it
+
 
 def use_own() -> None:
     """Has TRL's fused head score by `score` what it can; TRL's own does the rest.
@@ -16,6 +18,7 @@ def use_own() -> None:
         @staticmethod
         def apply(hidden, weight, bias, targets, temperature, tile, softcap, scale, outputs):
             plain = bias is None and softcap is None and scale == temperature == 1.0
+            plain = plain and COUNTED.issuperset(outputs)  # DPO wants mean logits besides
             if not plain or hidden.is_cuda or weight.requires_grad:
                 return ChunkedLogProbFunction.apply(
                     hidden, weight, bias, targets, temperature, tile, softcap, scale, outputs
