@@ -66,6 +66,7 @@ def one(options: argparse.Namespace, seed: int, arm: str) -> dict:
     model, adapter = base, None
     rows = corpus_.rows_of("identity" if arm in FROM_IDENTITY else arm, corpus, seed)
     if arm == "qlora" or (arm != "base" and not tiny):
+        (folder / arm).mkdir(parents=True, exist_ok=True)
         save_identity(folder / arm / "identity.toml", corpus.identity)
         stage = "on" if arm == "preference" else "off"
         facts = models.tune_adapter(base, folder / arm, rows, options.tokens, seed, stage)
