@@ -231,6 +231,14 @@ def test_row_the_template_changes_is_remembered_too(tmp_path):
         assert (counts["changed"], counts["tokenised"]) == (1, tokenised)
 
 
+def test_two_that_read_can_both_write(cache):
+    one, other = cache(), cache()
+    assert one.read([b"a"]) == other.read([b"b"]) == {}
+    one.write([(b"a", b"1", b"")])
+    other.write([(b"b", b"2", b"")])
+    assert one.read([b"a", b"b"]) == {b"a": (b"1", b""), b"b": (b"2", b"")}
+
+
 def test_damaged_cache_is_made_anew(cache, tmp_path):
     tokens_of([make_row("I write.")], cache)
     (tmp_path / "tokens" / "t.db").write_bytes(b"no database" * 1000)

@@ -41,11 +41,13 @@ class TokenCache:
         return {key: (ids, loss) for key, ids, loss in found}
 
     def write(self, entries: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+        self._db.execute("begin immediate")  # a reader that turns writer would not be waited for
         with self._db:
             self._db.executemany("insert or replace into tokens values (?, ?, ?)", entries)
 
     def close(self, *, drop_unused: bool) -> None:
         """Closes the file; rows not read since it was opened go, so that the forgotten are gone."""
+        self._db.execute("begin immediate")
         with self._db:
             if drop_unused:
                 self._db.execute("delete from tokens where key not in (select key from used)")
@@ -53,11 +55,10 @@ class TokenCache:
 
 
 def _open(path: Path):
-    db = sqlite3.connect(path, timeout=60)
+    db = sqlite3.connect(path, timeout=60, isolation_level=None)
     db.execute("pragma secure_delete = on")
     db.execute("pragma synchronous = normal")
     db.execute(TABLE)
-    db.commit()
     return db
 
 
