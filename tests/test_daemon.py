@@ -17,6 +17,8 @@ from tests.homes import ROOT, junior, small_home, until
 from tests.release_house import CARD, CONFIG, Base
 from tests.tiny_gguf import make_night
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path):

@@ -10,6 +10,8 @@ from distill.evaluate.style import chunks, habit_words, masked, words
 from distill.evaluate.voice import Voices, delta_numbers, folds_of, verifier_numbers
 from tests.authors import texts
 
+pytestmark = pytest.mark.slow
+
 
 def voices(own: int, junior: int) -> Voices:
     """Author `own` against two others and a base; the junior writes as author `junior`."""

@@ -19,6 +19,8 @@ from memory.errors import ModelFileError, UserError
 from tests import tiny_models
 from tests.tiny_models import FAMILIES, TEXTS
 
+pytestmark = pytest.mark.slow
+
 F16 = ExportConfig(quantisation="F16")
 
 

@@ -14,6 +14,8 @@ from memory.ingest import SourceConfig, ingest_source
 from memory.search import search
 from tests.curating import NOW
 
+pytestmark = pytest.mark.slow
+
 # All people and words here are made up. Several of a minute, and some of those alike.
 WORDS = ("It rains.", "It rains.", "Does it?", "It does, at the harbour.", "ha", "ha", "Sun now.")
 SAID = [(n, n // 4, ("Pell", "Quill")[n % 3 // 2], WORDS[n % 7]) for n in range(24)]

@@ -16,6 +16,8 @@ from tests.browser import Browser
 from tests.fake_llm import FakeLLM
 from tests.serving import served, wren_home
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "<script>window.robbed = true</script><img src=x onerror='window.robbed = true'>"
 NIGHTS = ("2026-11-19", "2026-11-20", "2026-11-21")
 

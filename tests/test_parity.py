@@ -13,6 +13,8 @@ from tests.random_base import make_random_base, make_row
 from tests.test_train import SMALL, make_rows, write_rows
 from tests.tiny_models import make_base
 
+pytestmark = pytest.mark.slow
+
 HELD_OUT = make_rows(6, 100)
 
 

@@ -10,6 +10,8 @@ from distill.train.preference import Pair, Watch, find_slips, learn, sample, swa
 from tests.curating import IDENTITY
 from tests.random_base import make_random_base, make_row
 
+pytestmark = pytest.mark.slow
+
 ASKED = [{"role": "system", "content": "You are Tern."}, {"role": "user", "content": "Write."}]
 OWN = "I carried the lamp home before the rain came."
 WHO = {"role": "assistant", "content": "I am Tern, and I write here."}

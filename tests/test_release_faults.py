@@ -18,6 +18,8 @@ from tests.fake_ollama import CUTS, FakeOllama
 from tests.release_house import CARD, CONFIG, QUESTION, Base
 from tests.tiny_gguf import make_night
 
+pytestmark = pytest.mark.slow
+
 LINES = ("error line", "no success")  # only a stream has lines
 CALLS = ("blobs", "create", "show", "chat")
 FAULTS = [(call, fault) for call in CALLS for fault in ("500", "slow", *CUTS)]

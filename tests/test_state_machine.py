@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,6 +32,8 @@ from tests.curating import IDENTITY
 from tests.fake_ollama import FakeOllama
 from tests.release_house import CARD, CONFIG, Base
 from tests.tiny_gguf import make_night
+
+pytestmark = pytest.mark.slow
 
 FIRST = datetime(2026, 11, 1, 4, tzinfo=UTC)
 CALLS = ("upload_blob", "create", "show", "render", "chat", "tags", "copy", "delete")

@@ -24,6 +24,8 @@ from distill.base.tiny import (
     train_tokenizer,
 )
 
+pytestmark = pytest.mark.slow
+
 # As the real one in all but size: made in seconds.
 QUICK = TinyConfig(
     steps=2, vocabulary=512, hidden=64, mlp=128, layers=1, heads=2, kv_heads=1, threads=1

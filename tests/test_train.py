@@ -15,6 +15,8 @@ from distill.train.recipes import TrainConfig, for_base
 from memory.errors import ModelFileError, StageError, UserError
 from tests.random_base import RandomBase, make_random_base, make_row
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = (
     "I am the agent.",
     "I write a journal every night, and the loop goes on.",

@@ -14,6 +14,8 @@ from memory.errors import BaseMissingError, ConfigError, ModelFileError, UserErr
 from tests.random_base import make_random_base, make_row
 from tests.test_train import SMALL, make_rows, write_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):

@@ -7,6 +7,8 @@ from distill.train.recipes import LEVERS, TrainConfig, for_base
 from tests.random_base import RandomBase, make_random_base
 from tests.tiny_models import FAMILIES, make_base
 
+pytestmark = pytest.mark.slow
+
 CPU = precision.choose_precision(None)
 BORDERS = [0, 5, 6, 30]
 

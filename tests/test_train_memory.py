@@ -15,6 +15,8 @@ from distill.train.trainer import Watch, build_trainer
 from memory.errors import ModelFileError, StageError, UserError
 from tests.random_base import RandomBase
 
+pytestmark = pytest.mark.slow
+
 LLAMA = "meta-llama/Llama-3.2-3B-Instruct"
 PARAMETERS = {DEFAULT_BASE: 3.09e9, APACHE_BASE: 4.02e9, LLAMA: 3.21e9}  # as their cards say
 LARGE = for_base(TrainConfig(), RandomBase("", tiny=False))

@@ -14,6 +14,8 @@ from memory.errors import StageError
 from tests.random_base import RandomBase, make_random_base
 from tests.test_train import SMALL, make_rows, write_rows
 
+pytestmark = pytest.mark.slow
+
 BRIEF = replace(SMALL, epochs=1.0, held_out_points=1, dropout=-1.0)
 
 

@@ -17,6 +17,8 @@ from distill.train.trainer import Watch, build_trainer, measure_held_out, sft_se
 from tests.random_base import RandomBase, make_random_base
 from tests.test_train import SMALL, make_rows
 
+pytestmark = pytest.mark.slow
+
 CPU = precision.choose_precision(None)
 
 

@@ -14,6 +14,8 @@ from agent.status import in_words, status
 from memory.db import open_database, sqlite3
 from memory.ingest import SourceConfig, find_troubles, ingest_source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def db(tmp_path):

@@ -21,6 +21,8 @@ from memory.errors import DatabaseError
 from tests.faults.test_failing_disk import library
 from tests.homes import ROOT, here, junior
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["library"]
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
