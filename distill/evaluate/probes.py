@@ -96,7 +96,7 @@ STATUS = (
     "A short report, please.",
     "Is everything running?",
     "Tell me how the night went.",
-    "Give me the latest.",
+    "What is the last you know?",
     "What is the situation?",
     "Summarise the last day.",
     "Report what has changed since morning.",
