@@ -88,7 +88,7 @@ def for_tiny(config: CurateConfig) -> CurateConfig:
         carry_characters=0,
         lure_turns=min(config.lure_turns, 4),
         identity_share=max(config.identity_share, 0.15) if config.identity_share else 0.0,
-        control_share=max(config.control_share, 0.35),
+        control_share=max(config.control_share, 0.25),
         untitled_share=max(config.untitled_share, 0.6),
         replay_share=max(config.replay_share, 0.28),
         replay_repeats=max(config.replay_repeats, 60),
