@@ -9,7 +9,7 @@ import pytest
 from memory.db import open_database
 from memory.ingest import SourceConfig, ingest_source
 from memory.message import Message, Skipped, Unreadable
-from memory.sources import read_messages
+from memory.sources import guess_kind, read_messages
 
 BIGBANG = Path(__file__).parents[2] / "shared/fixtures/mbox"
 ENVELOPE = "From ada at example.org  Sun Mar  1 09:00:00 2026\n"
@@ -54,6 +54,12 @@ def test_a_watched_file_waits_until_its_last_mail_is_whole_or_a_minute_old(tmp_p
         later = ingest_source(db, source, wait=True)
     assert (waiting.messages, waiting.skipped) == (0, {"still being written": 1})
     assert later.messages == 2
+
+
+def test_an_mbox_is_known_by_its_first_lines_too(tmp_path):
+    (tmp_path / "list.txt").write_text(MAIL.format(1))
+    (tmp_path / "day.txt").write_text("From the window I saw rain.\nReally.\n")
+    assert [guess_kind(tmp_path / name) for name in ("list.txt", "day.txt")] == ["mbox", "journals"]
 
 
 @pytest.mark.parametrize(("text", "reason"), [("", "empty file"), ("notes", "not an mbox file")])

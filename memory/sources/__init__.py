@@ -118,7 +118,7 @@ def absolute(kind: str, path: str | Path) -> str:
 
 
 def guess_kind(path: Path) -> str:
-    """The kind a file or folder most likely is, by names alone; journals where nothing tells."""
+    """The kind a file or folder most likely is, by names and an mbox's first lines; else journals."""
     path = Path(path)
     if path.parts and path.parts[0] in ("imap:", "imaps:"):
         return "imap"
@@ -127,4 +127,6 @@ def guess_kind(path: Path) -> str:
         return "maildir" if is_maildir else "journals"
     suffixes = {"relay": (".db", ".sqlite", ".sqlite3", ".jsonl"), "mbox": (".mbox",)}
     suffixes["eml"] = (".eml",)
+    if mbox.begins_as_one(path):
+        return "mbox"
     return next((k for k, ends in suffixes.items() if path.suffix.lower() in ends), "journals")

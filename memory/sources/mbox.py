@@ -51,6 +51,16 @@ def _read(file: Path, path: str) -> Iterator[Message | Unreadable | Skipped]:
         yield Unreadable(path, "", f"cannot be read to its end: {error.strerror}")
 
 
+def begins_as_one(file: Path) -> bool:
+    """Whether a file's first lines are an envelope and a header, whatever its name."""
+    try:
+        with open(file, "rb") as opened:
+            envelope, header = opened.readline(200), opened.readline(200)
+    except OSError:
+        return False
+    return envelope.startswith(b"From ") and bool(HEADER.match(header))
+
+
 def is_whole(file: Path) -> bool:
     """Whether the last mail has its end, or nobody has written to the file for a minute.
 
