@@ -118,7 +118,7 @@ def absolute(kind: str, path: str | Path) -> str:
 
 
 def guess_kind(path: Path) -> str:
-    """The kind a file or folder most likely is, by names and an mbox's first lines; else journals."""
+    """The likely kind of a file or folder, by names and an mbox's first lines; else journals."""
     path = Path(path)
     if path.parts and path.parts[0] in ("imap:", "imaps:"):
         return "imap"
