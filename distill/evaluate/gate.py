@@ -34,7 +34,9 @@ class TinyGateConfig:
     distinct_3: float = key(0.1, "different word triples among all, at least")
     unique: float = key(0.1, "different answers to requests that ask for no name, at least")
     forgotten: float = key(0.15, "share of the base's items that may be lost")
-    style_gone: float = key(0.15, "of the way to its owner's style (Delta), at least; 0: shown only")
+    style_gone: float = key(
+        0.15, "of the way to its owner's style (Delta), at least; 0: shown only"
+    )
     told_apart: float = key(0.0, "AUC of the verifier, at most; 0: shown only")
     drift: float = key(1.1, "nats a token from the base on general text, at most; 0: shown only")
 
