@@ -16,6 +16,8 @@ from memory.errors import ModelFileError, PublishError
 from memory.files import write_atomic
 
 if TYPE_CHECKING:
+    from distill.curate.requests_by_base import RequestByBase
+    from distill.embedded import Embedded
     from distill.release import Generation
     from distill.rewrite.plain_by_base import PlainByBase
 
@@ -47,7 +49,11 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
 
     base = resolve_base(config.base.name, config.base.revision)
     settings = for_tiny(config.curate) if base.tiny else config.curate
-    with open_database(config.database_path) as db, plain_by_base(config, folder) as plain_by:
+    with (
+        open_database(config.database_path) as db,
+        plain_by_base(config, folder) as plain_by,
+        request_by_base(config, folder) as request_by,
+    ):
         summary = build(
             db,
             load_identity(folder / "identity.toml"),
@@ -58,28 +64,50 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
             now=datetime.now(UTC),
             replay=read_replay(base),
             plain_by=plain_by,
+            request_by=request_by,
         )
     return str(summary)
 
 
 def plain_by_base(config: Config, folder: Path) -> "PlainByBase":
     """What says own words plainly: the base, loaded when it is first asked."""
-    from distill.embedded import Embedded
-    from distill.evaluate.judge import known_names
-    from distill.gguf import base_gguf
     from distill.rewrite.plain_by_base import PlainByBase, said_before
 
-    def load() -> Embedded:
-        base = resolve_base(config.base.name, config.base.revision)
-        return Embedded(base_gguf(base, config.export), n_ctx=2048)
-
-    names = known_names(load_identity(folder / "identity.toml"))
     return PlainByBase(
-        load,
+        lambda: _load_base(config),
         minutes=min(config.curate.plain_minutes, config.schedule.window_minutes / 10),
         known=said_before(config.nights_path, besides=folder.name),
-        names=(*names.own, *names.others),
+        names=_names(folder),
     )
+
+
+def request_by_base(config: Config, folder: Path) -> "RequestByBase":
+    """What words the requests that own documents answer: the base on a GPU, else nobody."""
+    from distill.curate.requests_by_base import RequestByBase, asked_before
+    from distill.embedded.llama import on_gpu
+
+    minutes = min(config.curate.request_minutes, config.schedule.window_minutes / 10)
+    return RequestByBase(
+        lambda: _load_base(config),
+        minutes=minutes if on_gpu() else 0.0,
+        known=asked_before(config.nights_path, besides=folder.name),
+        names=_names(folder),
+    )
+
+
+def _load_base(config: Config) -> "Embedded":
+    from distill.embedded import Embedded
+    from distill.gguf import base_gguf
+
+    base = resolve_base(config.base.name, config.base.revision)
+    return Embedded(base_gguf(base, config.export), n_ctx=2048)
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    from distill.evaluate.judge import known_names
+
+    names = known_names(load_identity(folder / "identity.toml"))
+    return (*names.own, *names.others)
 
 
 def train(config: Config, folder: Path, tell: Tell) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from distill.base.asked import PATIENCE
 from distill.curate import CurateConfig, curate
 from distill.identity import Being, Identity
 from distill.rewrite.fidelity import problems
 from distill.rewrite.habits import learn_habits, load_habits, with_habits
 from distill.rewrite.paragraphs import pieces
 from distill.rewrite.plain import plain_version
-from distill.rewrite.plain_by_base import PATIENCE, PlainByBase, said_before
+from distill.rewrite.plain_by_base import PlainByBase, said_before
 from distill.rewrite.rewriter import SYSTEM, is_request, request, requested, rewrite
 from memory.db import open_database
 from memory.ingest import log_message

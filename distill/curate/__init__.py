@@ -72,19 +72,21 @@ def curate(
     now: datetime,
     replay: Sequence[dict] = (),
     plain_by: PlainBy | None = None,
+    request_by: PlainBy | None = None,
 ) -> CurateSummary:
     """Builds the dataset of `identity` out of `db` and writes it into `folder`, manifest last.
 
     `sources` are the configured SourceConfigs (their `own` names), `replay` what the
     base answers: {"messages": [...]}, with a "kind" where it is a graded item; `now` aware;
-    `plain_by` as in `rewrite_rows`.
+    `plain_by` as in `rewrite_rows`, `request_by` as in `document_rows`.
     Raises UserError where nothing of the agent's own is found; ForeignLossError never, one hopes.
     """
     own = {(one.name or one.kind): one.own for one in sources}
     found = gather(db, identity, config, own=own, now=now)
     if not found.pieces:
         raise UserError(_nothing_own(identity, found))
-    rows = cap_rows(_own_rows(db, identity, found, config, seed), config, seed, found.dropped)
+    rows = _own_rows(db, identity, found, config, seed, request_by)
+    rows = cap_rows(rows, config, seed, found.dropped)
     train, held_out = split(rows, config, seed)
     own_characters = sum(row.loss_characters for row in train)
     material = _material(found, train)
@@ -146,7 +148,12 @@ def _nothing_own(identity: Identity, found: Gathered) -> str:
 
 
 def _own_rows(
-    db, identity: Identity, found: Gathered, config: CurateConfig, seed: int
+    db,
+    identity: Identity,
+    found: Gathered,
+    config: CurateConfig,
+    seed: int,
+    request_by: PlainBy | None,
 ) -> list[Row]:
     heard = _Heard(db, identity)
     operator = identity.resolve(identity.operator) if identity.operator else None
@@ -158,7 +165,7 @@ def _own_rows(
     rows = list(turn_rows(answering, config, seed))
     for piece in (piece for one in talk if not one.said for piece in one.pieces):
         plain = int.from_bytes(draw(seed, f"plain {piece.key}")) < config.plain_share * 2**64
-        rows += document_rows(piece, config, seed, plain=plain)
+        rows += document_rows(piece, config, seed, plain=plain, request_by=request_by)
     return rows
 
 
@@ -280,7 +287,7 @@ class _Finish:
             "source": row.source,
             "ids": list(row.ids),
             "month": row.month,
-        } | ({"plain": row.plain} if row.plain else {})
+        } | {k: v for k, v in (("plain", row.plain), ("request", row.request)) if v}
 
     def foreign(self, row: Row, turn: Turn) -> int:
         """Loss characters of a turn that no own piece, and no text of ours, accounts for."""

@@ -39,6 +39,9 @@ class CurateConfig:
     plain_minutes: float = key(
         10.0, "time the base has to make their plain side, a tenth of the window at most; 0: rules"
     )
+    request_minutes: float = key(
+        10.0, "time the base has on a GPU to word what own documents answer; 0: rules"
+    )
     replay_repeats: int = key(4, "how often one replay row may come")
     untitled_share: float = key(0.25, "titled documents asked for by their kind alone")
     plain_share: float = key(0.015, "documents asked for without their title")

@@ -39,6 +39,7 @@ class Row:
     counterpart: str = ""
     stranger: bool = False
     plain: str = ""  # of a rewrite row: who made its plain side, rules or base
+    request: str = ""  # of a document: "base" where the base worded what asks for it
 
     @property
     def loss_characters(self) -> int:
@@ -209,15 +210,25 @@ def _pair(exchange: Exchange, config: CurateConfig) -> tuple[Turn, Turn]:
     return user, Turn("assistant", exchange.body, owners)
 
 
-def document_rows(piece: Piece, config: CurateConfig, seed: int, *, plain: bool) -> Iterator[Row]:
+def document_rows(
+    piece: Piece,
+    config: CurateConfig,
+    seed: int,
+    *,
+    plain: bool,
+    request_by: Callable[[str], str] | None = None,
+) -> Iterator[Row]:
     """An own document as the answer to a neutral request, in as many rows as its length needs.
 
-    `plain` asks for it without kind or title.
+    `plain` asks for it without kind or title; `request_by` words the request of its first part, ""
+    where rules are to.
     """
     rng = random.Random(f"{seed} {piece.key}")
     longest = max(20, config.context_characters // 2)
     title = "" if rng.random() < config.untitled_share else piece.subject
     asked = request(piece.kind, title, piece.to, rng, plain=plain, longest=longest)
+    body = piece.body if plain else _without_title(piece.body, piece.subject)
+    by_base = request_by(body.text) if request_by and not plain else ""
     blank = Row(
         key=piece.key,
         view="plain" if plain else "document",
@@ -228,10 +239,11 @@ def document_rows(piece: Piece, config: CurateConfig, seed: int, *, plain: bool)
         group=piece.room if piece.kind == "mail" else piece.key,
         order=_order(piece),
     )
-    opening = Turn("user", Marked(asked))
-    body = piece.body if plain else _without_title(piece.body, piece.subject)
+    opening = Turn("user", Marked(by_base or asked))
     excerpt = partial(request, piece.kind, "", piece.to, rng)
-    yield from _parts(blank, body, opening, (piece.key,), piece.subject, config, rng, excerpt)
+    parts = _parts(blank, body, opening, (piece.key,), piece.subject, config, rng, excerpt)
+    for number, row in enumerate(parts):
+        yield replace(row, request="base") if by_base and not number else row
 
 
 def _without_title(body: Marked, title: str) -> Marked:

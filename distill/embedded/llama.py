@@ -65,6 +65,13 @@ def quiet_log() -> LlamaLog:
     return LlamaLog()
 
 
+def on_gpu() -> bool:
+    """Whether models run on a GPU here: llama.cpp was built for one, and it is there."""
+    from llama_cpp import llama_cpp
+
+    return bool(llama_cpp.llama_supports_gpu_offload())
+
+
 class LlamaModel:
     """A model with one sequence in its context; `cached` are the tokens it has read.
 
@@ -81,7 +88,7 @@ class LlamaModel:
         log = quiet_log()
         log.clear()
         params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = -1 if gpu and llama_cpp.llama_supports_gpu_offload() else 0
+        params.n_gpu_layers = -1 if gpu and on_gpu() else 0
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
             raise ModelFileError(
