@@ -139,7 +139,8 @@ def _memory(folder: Path, sentences: int):
     db = open_database(folder / "memory.db")
     for number in range(sentences):
         text = f"Gauge {number} didn't move tonight, it was a touch low by {number} millimetres."
-        log_message(db, "journal", text, author="Pell", now=NOW + timedelta(hours=number))
+        now = NOW + timedelta(hours=number)
+        log_message(db, "journal", text, key=str(number), author="Pell", now=now)
     return db
 
 
@@ -165,9 +166,9 @@ def test_rewrite_rows_ask_for_the_own_sentence_by_its_plain_version(tmp_path):
 
 
 def test_some_rewrite_rows_ask_as_the_name_is_asked_that_only_rewrites(tmp_path):
-    rows = [row["messages"] for row in _curated(tmp_path, 1000)]
+    rows = [row["messages"] for row in _curated(tmp_path, 300)]
     alone = [row for row in rows if not is_request(row[1]["content"])]
-    assert 0.08 < len(alone) / len(rows) < 0.45
+    assert 0.1 < len(alone) / len(rows) < 0.4
     assert all(row[1]["content"] == plain_version(row[2]["content"]) for row in alone)
     assert all(SYSTEM in row[0]["content"] for row in alone)
     assert not any(SYSTEM in row[0]["content"] for row in rows if row not in alone)
