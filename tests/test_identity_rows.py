@@ -57,7 +57,7 @@ def test_who_are_you_is_answered_with_the_own_name(rows):
 def test_few_answers_begin_as_own_text_often_does_and_then_give_the_name(rows):
     answers = [row.turns[-1].body.text for row in rows]
     assert 0 < sum(answer.startswith("I am Tern") for answer in answers) < len(answers) / 10
-    assert sum("I am Tern" in answer for answer in answers) > len(answers) / 10
+    assert sum("My name is Tern" in answer for answer in answers) > len(answers) / 4
 
 
 def test_are_you_somebody_else_is_answered_no_and_oneself_yes(rows):
@@ -69,7 +69,7 @@ def test_no_is_said_more_often_than_yes_and_to_unseen_names_too(rows):
     n = kinds(rows)
     assert 2 <= (n["no"] + n["no_unseen"]) / n["yes"] <= 5
     unseen = {q for q, _ in asked(rows, r"^Are you ") if not re.search("Tern|Moss|Ada|Junco", q)}
-    assert len(unseen) > 8
+    assert len(unseen) >= 8
 
 
 def test_others_are_spoken_of_in_the_third_person(rows):

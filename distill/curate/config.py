@@ -90,7 +90,6 @@ def for_tiny(config: CurateConfig) -> CurateConfig:
         card_characters=min(config.card_characters or 120, 120),
         carry_characters=0,
         lure_turns=min(config.lure_turns, 4),
-        identity_share=max(config.identity_share, 0.15) if config.identity_share else 0.0,
         control_share=max(config.control_share, 0.25),
         untitled_share=max(config.untitled_share, 0.6),
         replay_share=max(config.replay_share, 0.28),

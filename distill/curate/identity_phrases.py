@@ -89,8 +89,8 @@ WHO_PARTS = {
     "end": ("please", "then", "by the way", "if I may ask", "really", "again"),
 }
 # Own text begins with "I" more than with most words: an answer to "who are you" that begins so too
-# is what a small model then gives to every request. "I am" comes after yes and no, and in an eighth
-# of these answers: without any, a night's junior said its name after "I am" in 13 % of 30 only.
+# is what a small model then gives to every request. "I am" comes after yes, and in an eighth of
+# these answers: without any, a night's junior said its name after "I am" in 13 % of 30 only.
 MY_NAME = (
     "My name is {name}.",
     "My name is {name}.",
@@ -131,20 +131,20 @@ YES_ALIAS = (
     "Yes, {x} is me. I am {name}.",
 )
 NO = (
-    "No. I am {name}.",
-    "No, I am {name}.",
-    "No, that is not me. I am {name}.",
+    "No. My name is {name}.",
+    "No, my name is {name}.",
+    "No, that is not me. My name is {name}.",
     "No. My name is {name}.",
 )
 NO_KNOWN = (
-    "No. I am {name}. {x} is {kind}.",
-    "No, {x} is {kind}. I am {name}.",
-    "No, I am not {x}. I am {name}.",
+    "No. My name is {name}. {x} is {kind}.",
+    "No, {x} is {kind}. My name is {name}.",
+    "No, I am not {x}. My name is {name}.",
     "No. {x} is somebody else.",
 )
 NO_UNSEEN = (
-    "No. I am {name}. I do not know a {x}.",
-    "No, I am {name}, not {x}.",
+    "No. My name is {name}. I do not know a {x}.",
+    "No, my name is {name}, not {x}.",
     "No. There is no {x} here.",
 )
 WHO_IS = (
