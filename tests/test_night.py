@@ -94,7 +94,7 @@ def test_ended_and_killed_in_each_stage_it_goes_on_and_nothing_is_there_twice(ho
     for stage in STAGES[:5]:
         for number in (signal.SIGTERM, signal.SIGKILL):
             night = start(home, environment, *resume)
-            assert until(lambda stage=stage: is_running(home, stage), 120, 0.02), stage
+            assert until(lambda stage=stage: is_running(home, stage), 300, 0.02), stage
             night.send_signal(number)
             assert night.wait(10) == (1 if number == signal.SIGTERM else -number), stage
             resume = ["--resume"]

@@ -84,8 +84,10 @@ def recorded(function):
 
 def _why(error) -> str:
     rank, failure = error.get_first_failure()
-    kind, _, text = failure.message.partition(": ")
-    return text if kind.endswith("Error") and text else f"train: process {rank}: {failure.message}"
+    said = failure.message
+    said = str(said.get("message", said) if isinstance(said, dict) else said)  # or with a traceback
+    kind, _, text = said.partition(": ")
+    return text if kind.endswith("Error") and text else f"train: process {rank}: {said}"
 
 
 def times_smaller(folder: Path) -> int:
