@@ -5,19 +5,19 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.config import Config
 from distill.base import resolve_base
-from distill.identity import load_identity
+from distill.identity import Identity, load_identity
 from memory.db import open_database
 from memory.errors import ModelFileError, PublishError
 from memory.files import write_atomic
 
 if TYPE_CHECKING:
     from distill.curate.requests_by_base import RequestByBase
-    from distill.embedded import Embedded
     from distill.release import Generation
     from distill.rewrite.plain_by_base import PlainByBase
 
@@ -49,14 +49,12 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
 
     base = resolve_base(config.base.name, config.base.revision)
     settings = for_tiny(config.curate) if base.tiny else config.curate
-    with (
-        open_database(config.database_path) as db,
-        plain_by_base(config, folder) as plain_by,
-        request_by_base(config, folder) as request_by,
-    ):
+    identity = load_identity(folder / "identity.toml")
+    plain, request = ask_base(config, folder, identity)
+    with open_database(config.database_path) as db, plain as plain_by, request as request_by:
         summary = build(
             db,
-            load_identity(folder / "identity.toml"),
+            identity,
             settings,
             folder,
             sources=config.sources,
@@ -69,45 +67,35 @@ def curate(config: Config, folder: Path, tell: Tell) -> str:
     return str(summary)
 
 
-def plain_by_base(config: Config, folder: Path) -> "PlainByBase":
-    """What says own words plainly: the base, loaded when it is first asked."""
+def ask_base(
+    config: Config, folder: Path, identity: Identity
+) -> tuple["PlainByBase", "RequestByBase"]:
+    """What says own words plainly and, on a GPU, words the requests that own documents answer: one
+    base, loaded when it is first asked."""
+    from distill.curate.requests_by_base import RequestByBase, asked_before
+    from distill.embedded import Embedded
+    from distill.embedded.llama import on_gpu
+    from distill.evaluate.judge import known_names
+    from distill.gguf import base_gguf
     from distill.rewrite.plain_by_base import PlainByBase, said_before
 
-    return PlainByBase(
-        lambda: _load_base(config),
-        minutes=min(config.curate.plain_minutes, config.schedule.window_minutes / 10),
-        known=said_before(config.nights_path, besides=folder.name),
-        names=_names(folder),
-    )
+    @cache
+    def load() -> Embedded:
+        base = resolve_base(config.base.name, config.base.revision)
+        return Embedded(base_gguf(base, config.export), n_ctx=2048)
 
+    def minutes(most: float) -> float:
+        return min(most, config.schedule.window_minutes / 10)
 
-def request_by_base(config: Config, folder: Path) -> "RequestByBase":
-    """What words the requests that own documents answer: the base on a GPU, else nobody."""
-    from distill.curate.requests_by_base import RequestByBase, asked_before
-    from distill.embedded.llama import on_gpu
-
-    minutes = min(config.curate.request_minutes, config.schedule.window_minutes / 10)
-    return RequestByBase(
-        lambda: _load_base(config),
-        minutes=minutes if on_gpu() else 0.0,
-        known=asked_before(config.nights_path, besides=folder.name),
-        names=_names(folder),
-    )
-
-
-def _load_base(config: Config) -> "Embedded":
-    from distill.embedded import Embedded
-    from distill.gguf import base_gguf
-
-    base = resolve_base(config.base.name, config.base.revision)
-    return Embedded(base_gguf(base, config.export), n_ctx=2048)
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    from distill.evaluate.judge import known_names
-
-    names = known_names(load_identity(folder / "identity.toml"))
-    return (*names.own, *names.others)
+    nights, names = config.nights_path, known_names(identity)
+    named = (*names.own, *names.others)
+    asking = minutes(config.curate.request_minutes) if on_gpu() else 0.0
+    return (
+        PlainByBase(load, minutes=minutes(config.curate.plain_minutes), names=named,
+                    known=said_before(nights, besides=folder.name)),
+        RequestByBase(load, minutes=asking, names=named,
+                      known=asked_before(nights, besides=folder.name)),
+    )  # fmt: skip
 
 
 def train(config: Config, folder: Path, tell: Tell) -> str:

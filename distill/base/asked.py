@@ -1,12 +1,28 @@
 """The base asked about own texts one by one, while time is left and its answers are of use."""
 
+import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from memory.errors import JuniorError
 
 PATIENCE = 40  # with nothing fit among the first, the base cannot do it
+
+
+def turns_by_base(nights: Path, besides: str, part: str) -> list[list[dict]]:
+    """The turns of the rows whose `part` ("plain", "request") the base made, of the newest night
+    with some but `besides`; [] for none."""
+    folders = sorted(nights.iterdir(), reverse=True) if nights.is_dir() else []
+    rows = (_rows(folder / "train.jsonl", part) for folder in folders if folder.name != besides)
+    return next((found for found in map(list, rows) if found), [])
+
+
+def _rows(path: Path, part: str) -> Iterator[list[dict]]:
+    if path.is_file():
+        with path.open(encoding="utf-8") as file:
+            yield from (json.loads(r)["messages"] for r in file if f'"{part}": "base"' in r)
 
 
 class AskedBase:

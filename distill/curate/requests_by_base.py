@@ -3,11 +3,10 @@
 Instruction backtranslation (Li et al., arXiv 2308.06259), without its second round.
 """
 
-import json
 import re
 from pathlib import Path
 
-from distill.base.asked import AskedBase
+from distill.base.asked import AskedBase, turns_by_base
 
 ASK = (
     "Somebody asked for the text below. Write their request: one short sentence that names nobody "
@@ -46,16 +45,5 @@ def _quotes(asked: str, own: str) -> bool:
 
 def asked_before(nights: Path, besides: str) -> dict[str, str]:
     """{the beginning of a document: its request} of the newest night with some but `besides`."""
-    folders = sorted(nights.iterdir(), reverse=True) if nights.is_dir() else []
-    for folder in folders:
-        if folder.name != besides and (found := _by_base(folder / "train.jsonl")):
-            return found
-    return {}
-
-
-def _by_base(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    lines = (line for line in path.open(encoding="utf-8") if '"request": "base"' in line)
-    turns = (json.loads(line)["messages"][1:3] for line in lines)
+    turns = (row[1:3] for row in turns_by_base(nights, besides, "request"))
     return {RequestByBase.key(own["content"]): asked["content"] for asked, own in turns}

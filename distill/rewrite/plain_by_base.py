@@ -1,9 +1,8 @@
 """The plain side of a pair as the base says it, where it keeps the facts and time is left."""
 
-import json
 from pathlib import Path
 
-from distill.base.asked import AskedBase
+from distill.base.asked import AskedBase, turns_by_base
 from distill.rewrite.fidelity import problems
 from distill.rewrite.plain import plain_version
 from distill.rewrite.rewriter import cleaned, requested
@@ -24,16 +23,5 @@ class PlainByBase(AskedBase):
 
 def said_before(nights: Path, besides: str) -> dict[str, str]:
     """{own: plain} of the pairs the base made for the newest night but `besides`; {} for none."""
-    folders = sorted(nights.iterdir(), reverse=True) if nights.is_dir() else []
-    for folder in folders:
-        if folder.name != besides and (found := _pairs_by_base(folder / "train.jsonl")):
-            return found
-    return {}
-
-
-def _pairs_by_base(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    rows = (json.loads(line) for line in path.open(encoding="utf-8") if '"plain": "base"' in line)
-    turns = (row["messages"][-2:] for row in rows)
+    turns = (row[-2:] for row in turns_by_base(nights, besides, "plain"))
     return {own["content"]: requested(asked["content"]) for asked, own in turns}
