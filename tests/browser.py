@@ -110,6 +110,14 @@ class Browser:
         found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         return found["result"].get("value")
 
+    def ask_beside(self, text: str) -> None:
+        """On the page of the chat: asks the junior and its base, until the base has begun."""
+        self.run("document.querySelector('input[name=beside]').click()")
+        self.run("document.querySelector('textarea').focus()")
+        self.call("Input.insertText", text=text)
+        self.press("Enter", "\r")
+        self.until("document.querySelector('.base')?.innerText.length > 1")
+
     def press(self, key: str, text: str = "") -> None:
         """One key, as a keyboard sends it."""
         code = {"Tab": 9, "Enter": 13, " ": 32}.get(key, 0)

@@ -153,11 +153,7 @@ def test_a_chat_is_answered_as_text_and_never_as_markup(door, page):
 
 def test_a_junior_is_talked_to_beside_its_base_and_stopped(door, page):
     page.go(f"{door.url}/chat")
-    page.run("document.querySelector('input[name=beside]').click()")
-    page.run("document.querySelector('textarea').focus()")
-    page.call("Input.insertText", text="Hello.")
-    page.press("Enter", "\r")
-    page.until("document.querySelector('.base')?.innerText.length > 1")
+    page.ask_beside("Hello.")
     page.run("document.querySelector('#stop').click()")
     page.until("document.querySelector('#stop').hidden")
     said = [page.run(f"document.querySelector('.{who}').innerText") for who in ("junior", "base")]
