@@ -27,7 +27,7 @@ MATERIAL = Material(
 )
 
 
-def make(identity=IDENTITY, config=None, characters=60_000, seed=1, material=MATERIAL):
+def make(identity=IDENTITY, config=None, characters=70_000, seed=1, material=MATERIAL):
     config = config or CurateConfig()
     return list(identity_rows(identity, material, config, characters=characters, seed=seed))
 
@@ -69,7 +69,7 @@ def test_no_is_said_more_often_than_yes_and_to_unseen_names_too(rows):
     n = kinds(rows)
     assert 2 <= (n["no"] + n["no_unseen"]) / n["yes"] <= 5
     unseen = {q for q, _ in asked(rows, r"^Are you ") if not re.search("Tern|Moss|Ada|Junco", q)}
-    assert len(unseen) >= 8
+    assert len(unseen) > 8
 
 
 def test_others_are_spoken_of_in_the_third_person(rows):
